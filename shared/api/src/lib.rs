@@ -1,1 +1,8 @@
-//! Placeholder.
+//! What HTTP looks like here: bodies, problems, answers, paging, authentication.
+
+pub mod answer;
+pub mod problem;
+pub mod request;
+
+pub use lambda_http::{Body, Request, Response};
+pub use problem::Problem;

@@ -1,1 +1,12 @@
-//! Placeholder.
+//! Start-up and the outside world: configuration, AWS clients, logs, metrics, and the adapters
+//! behind which functions use queues, keys and mail without naming an SDK.
+
+pub mod aws;
+pub mod env;
+pub mod http;
+pub mod log;
+pub mod metrics;
+pub mod queue;
+pub mod system;
+
+pub use lambda_http::lambda_runtime::Error;

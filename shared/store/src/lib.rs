@@ -1,1 +1,6 @@
-//! Placeholder.
+//! The `DynamoDB` table: keys, items, queries, transactions. Knows the domain, never HTTP.
+
+pub mod keys;
+pub mod table;
+
+pub use table::{StoreError, Table};

@@ -1,0 +1,36 @@
+//! Answers that are not problems.
+
+use lambda_http::{Body, Response};
+use serde::Serialize;
+
+/// JSON with this status.
+pub fn json<T: Serialize>(status: u16, value: &T) -> Response<Body> {
+    match serde_json::to_string(value) {
+        Ok(text) => Response::builder()
+            .status(status)
+            .header("content-type", "application/json")
+            .header("cache-control", "no-store")
+            .body(Body::from(text))
+            .unwrap_or_default(),
+        Err(error) => crate::Problem {
+            internal: Some(error.to_string()),
+            ..crate::Problem::new(500, "internal", "")
+        }
+        .response(""),
+    }
+}
+
+/// 200 with JSON.
+pub fn ok<T: Serialize>(value: &T) -> Response<Body> {
+    json(200, value)
+}
+
+/// 201 with JSON.
+pub fn created<T: Serialize>(value: &T) -> Response<Body> {
+    json(201, value)
+}
+
+/// 204.
+pub fn no_content() -> Response<Body> {
+    Response::builder().status(204).body(Body::Empty).unwrap_or_default()
+}

@@ -1,0 +1,146 @@
+//! Errors as problem details (RFC 9457). The one place that knows status codes.
+
+use belfry_domain::failure::{Failure, FailureKind, FieldError};
+use lambda_http::{Body, Response};
+use serde::Serialize;
+use std::error::Error;
+
+/// An error on its way to the client: a public half, and an internal half for the log.
+#[derive(Debug)]
+pub struct Problem {
+    /// HTTP status code.
+    pub status: u16,
+    /// Stable machine-readable code.
+    pub code: &'static str,
+    /// What happened, safe for the public.
+    pub detail: String,
+    /// Every faulty field.
+    pub errors: Vec<FieldError>,
+    /// Seconds for `Retry-After`.
+    pub retry_after: Option<u32>,
+    /// What the log shall say; never sent.
+    pub internal: Option<String>,
+}
+
+#[derive(Serialize)]
+struct FieldView<'a> {
+    pointer: &'a str,
+    code: &'a str,
+    detail: &'a str,
+}
+
+#[derive(Serialize)]
+struct ProblemView<'a> {
+    r#type: &'a str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    instance: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldView<'a>>,
+}
+
+impl<E: Failure> From<E> for Problem {
+    fn from(error: E) -> Self {
+        let (status, retry_after) = match error.kind() {
+            FailureKind::Malformed => (400, None),
+            FailureKind::Unauthenticated => (401, None),
+            FailureKind::Forbidden => (403, None),
+            FailureKind::NotFound => (404, None),
+            FailureKind::Conflict => (409, None),
+            FailureKind::Gone => (410, None),
+            FailureKind::TooLarge => (413, None),
+            FailureKind::UnsupportedMediaType => (415, None),
+            FailureKind::Invalid => (422, None),
+            FailureKind::Locked => (423, None),
+            FailureKind::Throttled { retry_after } => (429, Some(retry_after)),
+            FailureKind::Internal => (500, None),
+            FailureKind::Unavailable { retry_after } => (503, Some(retry_after)),
+        };
+        Self {
+            status,
+            code: error.code(),
+            detail: error.to_string(),
+            errors: error.fields().to_vec(),
+            retry_after,
+            internal: chain(error.source()),
+        }
+    }
+}
+
+/// The whole chain of causes, for the log.
+fn chain(mut source: Option<&(dyn Error + 'static)>) -> Option<String> {
+    let mut text = String::new();
+    while let Some(error) = source {
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+impl Problem {
+    /// A problem without faulty fields.
+    pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            internal: None,
+        }
+    }
+
+    /// 422 with every faulty field.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Self::new(422, "invalid", "Some fields are not valid; see errors.") }
+    }
+
+    /// 404: unknown, or another tenant's.
+    pub fn not_found() -> Self {
+        Self::new(404, "not_found", "There is no such resource.")
+    }
+
+    /// The answer to the client; `instance` is the request id.
+    pub fn response(&self, instance: &str) -> Response<Body> {
+        let view = ProblemView {
+            r#type: "about:blank",
+            title: title(self.status),
+            status: self.status,
+            // 5xx says nothing about the inside.
+            detail: if self.status == 500 {
+                "Something went wrong on our side."
+            } else {
+                &self.detail
+            },
+            instance,
+            code: self.code,
+            errors: self
+                .errors
+                .iter()
+                .map(|e| FieldView { pointer: &e.pointer, code: e.code, detail: &e.detail })
+                .collect(),
+        };
+        // A struct of strings and numbers always serializes.
+        let body = serde_json::to_string(&view).unwrap_or_default();
+        let mut builder = Response::builder()
+            .status(self.status)
+            .header("content-type", "application/problem+json");
+        if let Some(seconds) = self.retry_after {
+            builder = builder.header("retry-after", seconds);
+        }
+        if self.status == 401 {
+            builder = builder.header("www-authenticate", "Bearer");
+        }
+        builder.body(Body::from(body)).unwrap_or_default()
+    }
+}
+
+/// The status code's reason phrase (RFC 9110), as `title` must be with `about:blank`.
+fn title(status: u16) -> &'static str {
+    http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Error")
+}

@@ -1,0 +1,95 @@
+//! Reading a request: route, caller's address, body, parameters.
+
+use crate::Problem;
+use belfry_domain::failure::FieldError;
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
+use serde::de::DeserializeOwned;
+
+/// `"POST /users/{id}"`: the same string as in template.yaml and openapi.json.
+pub fn route(request: &Request) -> String {
+    let resource = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV1(context)) => context.resource_path.clone(),
+        _ => None,
+    };
+    format!("{} {}", request.method(), resource.unwrap_or_default())
+}
+
+/// The gateway's id of this request.
+pub fn request_id(request: &Request) -> String {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV1(context)) => context.request_id.clone(),
+        _ => None,
+    }
+    .unwrap_or_default()
+}
+
+/// The caller's address: only ever from the gateway's context, never from a header.
+pub fn source_address(request: &Request) -> Option<String> {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV1(context)) => context.identity.source_ip.clone(),
+        _ => None,
+    }
+}
+
+/// The token of `Authorization: Bearer`.
+pub fn bearer(request: &Request) -> Option<&str> {
+    let header = request.headers().get(http::header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The JSON body. Unknown fields are refused by the type (`deny_unknown_fields`).
+///
+/// # Errors
+/// 415 for another media type, 400 for what is not JSON, 422 with the place for a wrong shape.
+pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
+    let media = request.headers().get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    if !media.is_some_and(|m| m.split(';').next().unwrap_or("").trim() == "application/json") {
+        return Err(Problem::new(415, "unsupported_media_type", "Send application/json."));
+    }
+    let bytes: &[u8] = request.body();
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let pointer = pointer(error.path());
+        let error = error.into_inner();
+        if error.is_data() {
+            Problem::invalid(vec![FieldError::new(pointer, "invalid", shape(&error))])
+        } else {
+            Problem::new(400, "malformed", format!("The body is not JSON: {}", shape(&error)))
+        }
+    })?;
+    json.end().map_err(|_| Problem::new(400, "malformed", "The body goes on after the JSON."))?;
+    Ok(value)
+}
+
+/// serde's words without the values it quotes from the body at its end.
+fn shape(error: &serde_json::Error) -> String {
+    error.to_string()
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter().fold(String::new(), |mut text, segment| {
+        text.push('/');
+        match segment {
+            Segment::Seq { index } => text.push_str(&index.to_string()),
+            Segment::Map { key } => text.push_str(&key.replace('~', "~0").replace('/', "~1")),
+            Segment::Enum { variant } => text.push_str(variant),
+            Segment::Unknown => text.push('?'),
+        }
+        text
+    })
+}
+
+/// A path parameter, parsed; what does not parse cannot exist.
+///
+/// # Errors
+/// 404.
+pub fn path<T: std::str::FromStr>(request: &Request, name: &str) -> Result<T, Problem> {
+    request
+        .path_parameters_ref()
+        .and_then(|parameters| parameters.first(name))
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(Problem::not_found)
+}

@@ -1,0 +1,1 @@
+//! Telemetry: from the batch as posted to the tallies of the dashboard.

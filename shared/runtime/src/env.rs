@@ -1,0 +1,37 @@
+//! Configuration, read once at start-up. Names only: never a secret.
+
+/// A variable that the template must set.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable {0} is not set")]
+pub struct MissingVariable(pub &'static str);
+
+/// The function's table.
+pub const TABLE: &str = "BELFRY_TABLE";
+/// URL of the telemetry queue.
+pub const TELEMETRY_QUEUE_URL: &str = "BELFRY_TELEMETRY_QUEUE_URL";
+/// URL of the mail queue.
+pub const MAIL_QUEUE_URL: &str = "BELFRY_MAIL_QUEUE_URL";
+/// Key that signs tokens.
+pub const SIGNING_KEY_ID: &str = "BELFRY_SIGNING_KEY_ID";
+/// Key that seals secrets at rest.
+pub const SEALING_KEY_ID: &str = "BELFRY_SEALING_KEY_ID";
+/// Address of the console: CORS origin, base of mailed links, issuer of tokens.
+pub const CONSOLE_URL: &str = "BELFRY_CONSOLE_URL";
+/// Sender of mails.
+pub const MAIL_SENDER: &str = "BELFRY_MAIL_SENDER";
+/// Stage, a dimension of metrics.
+pub const STAGE: &str = "BELFRY_STAGE";
+
+/// Reads a variable.
+///
+/// # Errors
+/// [`MissingVariable`] when it is unset or empty.
+pub fn required(name: &'static str) -> Result<String, MissingVariable> {
+    optional(name).ok_or(MissingVariable(name))
+}
+
+/// Reads a variable that may be unset.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn optional(name: &'static str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,151 @@
+//! The handle to the table, its errors, and the two or three calls that every access needs.
+
+use crate::keys::{Key, PK, SK};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use belfry_domain::failure::{Failure, FailureKind};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::error::Error;
+
+/// An item as the SDK has it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// Why the table did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It did not answer, throttled, or refused us; the same call may succeed later.
+    #[error("the data store does not answer at the moment")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// An item is there and cannot be understood. Never reported as "not found".
+    #[error("stored data is damaged")]
+    Corrupt {
+        /// Which item.
+        what: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl StoreError {
+    /// A damaged item.
+    pub fn corrupt(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self::Corrupt { what: what.into(), source: source.into() }
+    }
+}
+
+impl<E, R> From<SdkError<E, R>> for StoreError
+where
+    E: Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    fn from(error: SdkError<E, R>) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}
+
+impl Failure for StoreError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Unavailable(_) => FailureKind::Unavailable { retry_after: 5 },
+            Self::Corrupt { .. } => FailureKind::Internal,
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "store_unavailable",
+            Self::Corrupt { .. } => "internal",
+        }
+    }
+}
+
+/// The one table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+impl Table {
+    /// A handle; makes no call.
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self { client, name: name.into() }
+    }
+
+    /// The client, for the modules of this crate and for tests.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Opens the connection during start-up, so that the first request does not pay for it: reads
+    /// a key that is never there.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn warm_up(&self) -> Result<(), StoreError> {
+        let key = Key { pk: "C#warm-up".into(), sk: "CREDENTIAL".into() };
+        self.get::<serde::de::IgnoredAny>(&key, false).await.map(drop)
+    }
+
+    /// Reads one item. Costs 1 RRU per 4 KB when `consistent`, half of it else.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        key: &Key,
+        consistent: bool,
+    ) -> Result<Option<T>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .consistent_read(consistent)
+            .send()
+            .await?;
+        answer.item.map(from_item).transpose()
+    }
+}
+
+/// The key as the SDK wants it.
+pub fn key_item(key: &Key) -> Item {
+    HashMap::from([
+        (PK.to_owned(), AttributeValue::S(key.pk.clone())),
+        (SK.to_owned(), AttributeValue::S(key.sk.clone())),
+    ])
+}
+
+/// An item of `key` with the attributes of `value`.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when the value does not serialize to a map, which is a fault of ours.
+pub fn to_item<T: Serialize>(key: &Key, value: &T) -> Result<Item, StoreError> {
+    let mut item: Item =
+        serde_dynamo::to_item(value).map_err(|error| StoreError::corrupt(&key.pk, error))?;
+    item.extend(key_item(key));
+    Ok(item)
+}
+
+/// Reads an item into a struct.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] naming the item.
+pub fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
+    let what = match (item.get(PK), item.get(SK)) {
+        (Some(AttributeValue::S(pk)), Some(AttributeValue::S(sk))) => format!("{pk} / {sk}"),
+        _ => "an item without a key".to_owned(),
+    };
+    serde_dynamo::from_item(item).map_err(|error| StoreError::corrupt(what, error))
+}
