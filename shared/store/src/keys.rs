@@ -2,7 +2,11 @@
 //! `infra/table.md` lists the access patterns.
 
 use belfry_domain::id::{CredentialId, TenantId};
+use belfry_domain::ports::Day;
 use belfry_domain::product::Product;
+use belfry_domain::telemetry::part::PartId;
+use belfry_domain::telemetry::stream::{Hash, Stream, sha256};
+use belfry_domain::telemetry::top::List;
 
 /// Name of the partition key attribute.
 pub const PK: &str = "pk";
@@ -46,4 +50,87 @@ pub fn license(tenant: TenantId, product: Product) -> Key {
 /// A product credential, found by its public half.
 pub fn credential(id: CredentialId) -> Key {
     Key::new(format!("C#{id}"), "CREDENTIAL")
+}
+
+/// Number of partition keys over which a product's endpoints are spread, so that a million of
+/// them reporting at once stay below the 1,000 write units a second of one key.
+pub const ENDPOINT_BUCKETS: u8 = 64;
+
+/// The bucket of an endpoint.
+pub fn endpoint_bucket(id: &str) -> u8 {
+    // The first byte: the last one chooses the stream, and a stream should use all buckets.
+    let [first, ..] = sha256(id.as_bytes());
+    first % ENDPOINT_BUCKETS
+}
+
+/// All endpoints of one bucket.
+pub fn endpoint_partition(tenant: TenantId, product: Product, bucket: u8) -> String {
+    format!("T#{tenant}#EP#{product}#{bucket:02}")
+}
+
+/// An endpoint.
+pub fn endpoint(tenant: TenantId, product: Product, id: &str) -> Key {
+    Key::new(endpoint_partition(tenant, product, endpoint_bucket(id)), id)
+}
+
+/// Index partition of a tenant's infected endpoints.
+pub fn infected_partition(tenant: TenantId) -> String {
+    format!("T#{tenant}#INFECTED")
+}
+
+/// Index sort key of an infected endpoint.
+pub fn infected_sort(product: Product, id: &str) -> String {
+    format!("{product}#{id}")
+}
+
+/// All tallies of a tenant.
+pub fn tally_partition(tenant: TenantId) -> String {
+    format!("T#{tenant}#TALLY")
+}
+
+/// Beginning of the sort keys of stream heads.
+pub const HEAD_PREFIX: &str = "HEAD#";
+
+/// Head of a stream: its next sequence and all its tallies but the top lists.
+pub fn head(stream: Stream) -> Key {
+    let Stream { tenant, product, partition } = stream;
+    Key::new(tally_partition(tenant), format!("{HEAD_PREFIX}{product}#{:02}", partition.number()))
+}
+
+/// Beginning of the sort keys of a day's top lists.
+pub fn top_day(day: Day) -> String {
+    format!("TOP#{}", day.compact())
+}
+
+/// One top list of a stream and day.
+pub fn top(stream: Stream, day: Day, list: List) -> Key {
+    let Stream { tenant, product, partition } = stream;
+    Key::new(
+        tally_partition(tenant),
+        format!("{}#{}#{product}#{:02}", top_day(day), list.name(), partition.number()),
+    )
+}
+
+/// A stream's event log.
+pub fn log_partition(stream: Stream) -> String {
+    let Stream { tenant, product, partition } = stream;
+    format!("T#{tenant}#LG#{product}#{:02}", partition.number())
+}
+
+/// A chunk of the event log, by its first sequence.
+pub fn chunk(stream: Stream, first: u64) -> Key {
+    Key::new(log_partition(stream), format!("{first:020}"))
+}
+
+/// The parts of one batch that were taken.
+pub fn batch_partition(tenant: TenantId, product: Product, batch: &Hash) -> String {
+    format!("T#{tenant}#B#{product}#{}", hex::encode(batch))
+}
+
+/// A part that was taken.
+pub fn marker(stream: Stream, id: &PartId) -> Key {
+    Key::new(
+        batch_partition(stream.tenant, stream.product, &id.batch),
+        format!("{:06}#{}", id.number, hex::encode(id.content)),
+    )
 }

@@ -2,5 +2,6 @@
 
 pub mod keys;
 pub mod table;
+pub mod telemetry;
 
 pub use table::{StoreError, Table};

@@ -3,12 +3,14 @@
 use crate::keys::{Key, PK, SK};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCapacity};
 use belfry_domain::failure::{Failure, FailureKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// An item as the SDK has it.
 pub type Item = HashMap<String, AttributeValue>;
@@ -65,22 +67,79 @@ impl Failure for StoreError {
     }
 }
 
+/// Counts what calls cost, as the table itself reports it.
+#[derive(Debug, Default)]
+pub struct Meter {
+    read: AtomicU64,
+    written: AtomicU64,
+}
+
+/// Read and write units since the last look.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Units {
+    /// Read request units.
+    pub read: f64,
+    /// Write request units.
+    pub written: f64,
+}
+
+impl Meter {
+    /// Adds read units.
+    pub fn read<'a>(&self, consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+        add(&self.read, consumed);
+    }
+
+    /// Adds write units.
+    pub fn wrote<'a>(&self, consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+        add(&self.written, consumed);
+    }
+
+    /// What was counted since the last call.
+    pub fn take(&self) -> Units {
+        Units { read: halves(&self.read), written: halves(&self.written) }
+    }
+}
+
+/// Units come in halves; counted in halves they are whole numbers.
+fn add<'a>(counter: &AtomicU64, consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+    for units in consumed.into_iter().filter_map(ConsumedCapacity::capacity_units) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "small, not negative"
+        )]
+        counter.fetch_add((units * 2.0).round() as u64, Ordering::Relaxed);
+    }
+}
+
+fn halves(counter: &AtomicU64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let count = counter.swap(0, Ordering::Relaxed) as f64;
+    count / 2.0
+}
+
 /// The one table.
 #[derive(Debug, Clone)]
 pub struct Table {
     client: Client,
     name: String,
+    meter: Arc<Meter>,
 }
 
 impl Table {
     /// A handle; makes no call.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
-        Self { client, name: name.into() }
+        Self { client, name: name.into(), meter: Arc::default() }
     }
 
     /// The client, for the modules of this crate and for tests.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// What the calls made through this handle cost.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// The table's name.
@@ -113,8 +172,10 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(key_item(key)))
             .consistent_read(consistent)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await?;
+        self.meter.read(answer.consumed_capacity.iter());
         answer.item.map(from_item).transpose()
     }
 }

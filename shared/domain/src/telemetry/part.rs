@@ -3,7 +3,7 @@
 use crate::id::TenantId;
 use crate::product::Product;
 use crate::telemetry::event::Event;
-use crate::telemetry::stream::{Hash, Partition, Stream, sha256};
+use crate::telemetry::stream::{Hash, Partitions, Stream, sha256};
 use crate::telemetry::{Damaged, pack, unpack};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -52,6 +52,8 @@ impl PartId {
 pub struct Part {
     /// Its stream.
     pub stream: Stream,
+    /// Into how many streams its product is split.
+    pub partitions: Partitions,
     /// Its identity.
     pub id: PartId,
     /// When the batch arrived, Unix milliseconds.
@@ -63,14 +65,8 @@ pub struct Part {
 
 impl Part {
     /// An empty part.
-    pub const fn new(
-        tenant: TenantId,
-        product: Product,
-        partition: Partition,
-        id: PartId,
-        received_at: i64,
-    ) -> Self {
-        Self { stream: Stream { tenant, product, partition }, id, received_at, events: Vec::new() }
+    pub const fn new(stream: Stream, partitions: Partitions, id: PartId, received_at: i64) -> Self {
+        Self { stream, partitions, id, received_at, events: Vec::new() }
     }
 
     /// Adds an accepted event.

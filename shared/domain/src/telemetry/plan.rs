@@ -5,7 +5,6 @@ use crate::ports::Day;
 use crate::telemetry::Damaged;
 use crate::telemetry::endpoint::Endpoint;
 use crate::telemetry::part::{Part, PartId, decode};
-use crate::telemetry::stream::Partitions;
 use crate::telemetry::tally::{Delta, Tallies};
 use crate::telemetry::top::{KEPT_DAYS, List};
 use crate::telemetry::{event::Event, pack, unpack};
@@ -85,21 +84,16 @@ pub struct Opened {
 
 impl Opened {
     /// Decodes a part's events, and checks that each belongs to the part's stream.
-    pub fn new(part: Part, partitions: Option<Partitions>) -> Self {
+    pub fn new(part: Part) -> Self {
         let events = part
             .events
             .iter()
             .map(|bytes| {
                 let event = decode(bytes).map_err(|_| Unprocessable::Unreadable)?;
-                match (event.happening.endpoint(), partitions) {
-                    (Some(endpoint), Some(partitions))
-                        if partitions.of(endpoint.id.as_str().as_bytes())
-                            != part.stream.partition =>
-                    {
-                        Err(Unprocessable::Misrouted)
-                    }
-                    _ => Ok(event),
-                }
+                let misrouted = event.happening.endpoint().is_some_and(|endpoint| {
+                    part.partitions.of(endpoint.id.as_str().as_bytes()) != part.stream.partition
+                });
+                if misrouted { Err(Unprocessable::Misrouted) } else { Ok(event) }
             })
             .collect();
         Self { part, events }

@@ -1,0 +1,115 @@
+//! From the queue's batch to the writer, and back to the queue what failed.
+
+use crate::writer::{Report, Writer};
+use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use belfry_domain::ports::Clock;
+use belfry_domain::telemetry::part::Part;
+use belfry_domain::telemetry::stream::Stream;
+use belfry_runtime::metrics::{Metrics, Unit};
+use belfry_store::Table;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The function: one per process, kept between invocations.
+pub struct Rollup {
+    writer: Writer,
+    clock: Arc<dyn Clock>,
+    stage: String,
+}
+
+impl Rollup {
+    /// Over this table.
+    pub fn new(table: Table, clock: Arc<dyn Clock>, stage: impl Into<String>) -> Self {
+        Self { writer: Writer::new(table, clock.clone()), clock, stage: stage.into() }
+    }
+
+    /// Handles one batch of the queue. Streams go their own ways; within one, a failure fails the
+    /// message and all later ones, so that order is kept.
+    pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
+        let mut metrics = Metrics::new("rollup", &self.stage);
+        let mut groups: BTreeMap<String, Vec<SqsMessage>> = BTreeMap::new();
+        for message in event.records {
+            let group = message.attributes.get("MessageGroupId").cloned().unwrap_or_default();
+            groups.entry(group).or_default().push(message);
+        }
+        let outcomes = futures::future::join_all(
+            groups.into_iter().map(|(group, messages)| self.stream(group, messages)),
+        )
+        .await;
+        let mut response = SqsBatchResponse::default();
+        for (report, failed) in outcomes {
+            measure(&mut metrics, &report);
+            response.batch_item_failures.extend(failed.into_iter().map(|id| {
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier = id;
+                failure
+            }));
+        }
+        let units = self.writer.table().meter().take();
+        metrics.add("store.rru", Unit::Count, units.read);
+        metrics.add("store.wru", Unit::Count, units.written);
+        metrics.emit(self.clock.now());
+        response
+    }
+
+    /// The messages of one stream; returns the ids of those that failed.
+    async fn stream(&self, group: String, messages: Vec<SqsMessage>) -> (Report, Vec<String>) {
+        let ids: Vec<String> =
+            messages.iter().map(|m| m.message_id.clone().unwrap_or_default()).collect();
+        let parts = read(&group, &messages);
+        // The first message that cannot be read fails with all behind it.
+        let failed = ids.get(parts.len()..).unwrap_or_default().to_vec();
+        let Some(stream) = parts.first().map(|part| part.stream) else {
+            return (Report::default(), failed);
+        };
+        match self.writer.write(stream, parts).await {
+            Ok(report) => (report, failed),
+            Err(error) => {
+                tracing::error!(
+                    stream = %group,
+                    batch.messages = ids.len(),
+                    error = &error as &dyn std::error::Error,
+                    "stream not written"
+                );
+                (Report::default(), ids)
+            }
+        }
+    }
+}
+
+/// The leading messages that can be read as parts of the stream that the group names.
+fn read(group: &str, messages: &[SqsMessage]) -> Vec<Part> {
+    let Ok(stream) = group.parse::<Stream>() else {
+        tracing::error!(stream = %group, "message group names no stream");
+        return Vec::new();
+    };
+    let mut parts = Vec::with_capacity(messages.len());
+    for message in messages {
+        match Part::from_message(message.body.as_deref().unwrap_or_default()) {
+            Ok(part) if part.stream == stream => parts.push(part),
+            Ok(_) => {
+                tracing::error!(stream = %group, "message of another stream");
+                break;
+            }
+            Err(error) => {
+                tracing::error!(stream = %group, %error, "message not readable");
+                break;
+            }
+        }
+    }
+    parts
+}
+
+fn measure(metrics: &mut Metrics, report: &Report) {
+    let mut add = |name, value: u64| {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        metrics.add(name, Unit::Count, value as f64);
+    };
+    add("batch.events", report.events);
+    add("batch.duplicates", report.duplicates);
+    add("batch.id_reused", report.reused_ids);
+    add("event.unprocessable", report.unprocessable);
+    add("chunk.written", report.chunks);
+    add("chunk.rolled_forward", report.rolled_forward);
+    add("endpoint.states_read", report.states_read);
+}
