@@ -1,7 +1,7 @@
 //! Queues as functions see them.
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use belfry_domain::failure::{Failure, FailureKind};
 use futures::future::BoxFuture;
 use std::error::Error;
@@ -69,6 +69,16 @@ impl SqsQueue {
     /// The queue at this URL; makes no call.
     pub fn new(client: Client, url: impl Into<String>) -> Self {
         Self { client, url: url.into() }
+    }
+
+    /// Opens the connection during start-up, so that the first request does not pay for it.
+    ///
+    /// # Errors
+    /// [`QueueUnavailable`].
+    pub async fn warm_up(&self) -> Result<(), QueueUnavailable> {
+        let request = self.client.get_queue_attributes().queue_url(&self.url);
+        let request = request.attribute_names(QueueAttributeName::QueueArn);
+        request.send().await.map(drop).map_err(QueueUnavailable::new)
     }
 
     async fn send_batch(&self, batch: &[FifoMessage]) -> Result<(), QueueUnavailable> {
