@@ -3,6 +3,7 @@
 //! Nothing here knows AWS, HTTP or an async runtime, reads a clock or draws a random number: time
 //! and chance arrive as arguments (see [`ports`]).
 
+pub mod dashboard;
 pub mod failure;
 pub mod id;
 pub mod ports;

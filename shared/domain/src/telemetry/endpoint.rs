@@ -122,9 +122,9 @@ impl Present {
         }
     }
 
-    /// Agent version as it is counted and shown.
+    /// Agent version as it is counted and shown; empty until a status came.
     pub fn agent(&self) -> &str {
-        self.status.as_ref().map_or("unknown", |(_, status)| status.agent_version.as_str())
+        self.status.as_ref().map_or("", |(_, status)| status.agent_version.as_str())
     }
 
     /// Forgets what lies on `day` or before; `None` when nothing is left.
