@@ -1,1 +1,22 @@
-//! Placeholder.
+//! For tests only: the table inside the test process behind a transport that records, fails and
+//! reorders calls; a clock and random numbers that tests decide; queues that remember.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "test code: whatever goes wrong here is a failed test"
+)]
+
+pub mod condition;
+pub mod gate;
+pub mod queue;
+pub mod table;
+pub mod time;
+pub mod transport;
+
+pub use gate::{Crash, Gate, Held, Moment, Turnstile, Verdict};
+pub use queue::{Fault, MemoryDoorbell, MemoryQueue};
+pub use table::EmbeddedTable;
+pub use time::{FakeClock, SeededEntropy};
+pub use transport::{Call, Outcome, Transport};
