@@ -232,8 +232,8 @@ impl Fleet {
     /// One or two events, at most `room`.
     fn something_happens(&mut self, room: usize) {
         const KINDS: &[(&str, u32)] = &[
-            ("heartbeat", 47),
-            ("infection", 2),
+            ("heartbeat", 46),
+            ("infection", 3),
             ("policy", 11),
             ("application", 8),
             ("classifier", 15),
@@ -269,7 +269,7 @@ impl Fleet {
         let action = self.pick(catalog::DETECTED, |(_, share)| *share).0;
         self.infection(agent, "infection.detected", threat, severity, action, at);
         let cleaned = at + self.between(MINUTE_MS, 2 * DAY_MS);
-        if cleaned <= until && self.chance(90) {
+        if cleaned <= until && self.chance(80) {
             self.infection(agent, "infection.cleaned", threat, severity, "cleaned", cleaned);
         }
     }
