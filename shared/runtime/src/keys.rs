@@ -41,24 +41,47 @@ pub trait Signer: Send + Sync {
     fn sign<'a>(&'a self, draft: Draft) -> BoxFuture<'a, Result<String, KeyUnavailable>>;
 }
 
-/// What a sealed secret is bound to: who opens it must say the same.
-pub type Context<'a> = &'a [(&'a str, &'a str)];
+/// Why something was not sealed or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// The key service does not answer; the same call may succeed later.
+    #[error("a key does not answer at the moment")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// It was not sealed by this key for this context, or it is damaged; no later try helps.
+    #[error("sealed data cannot be opened")]
+    Damaged(#[source] Box<dyn Error + Send + Sync>),
+}
 
-/// Seals secrets for rest.
+impl Failure for SealError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Unavailable(_) => FailureKind::Unavailable { retry_after: 5 },
+            Self::Damaged(_) => FailureKind::Internal,
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "key_unavailable",
+            Self::Damaged(_) => "internal",
+        }
+    }
+}
+
+/// Seals small secrets at rest, each bound to a context that opening must name again.
 pub trait Sealer: Send + Sync {
     /// Seals at most 4,096 bytes.
     fn seal<'a>(
         &'a self,
         plain: &'a [u8],
-        context: Context<'a>,
-    ) -> BoxFuture<'a, Result<Vec<u8>, KeyUnavailable>>;
+        context: &'a [(&'a str, &'a str)],
+    ) -> BoxFuture<'a, Result<Vec<u8>, SealError>>;
 
-    /// Opens what was sealed in the same context.
+    /// Opens what was sealed for the same context.
     fn open<'a>(
         &'a self,
         sealed: &'a [u8],
-        context: Context<'a>,
-    ) -> BoxFuture<'a, Result<Vec<u8>, KeyUnavailable>>;
+        context: &'a [(&'a str, &'a str)],
+    ) -> BoxFuture<'a, Result<Vec<u8>, SealError>>;
 }
 
 /// A key of KMS.
@@ -133,8 +156,8 @@ impl Sealer for KmsKey {
     fn seal<'a>(
         &'a self,
         plain: &'a [u8],
-        context: Context<'a>,
-    ) -> BoxFuture<'a, Result<Vec<u8>, KeyUnavailable>> {
+        context: &'a [(&'a str, &'a str)],
+    ) -> BoxFuture<'a, Result<Vec<u8>, SealError>> {
         Box::pin(async move {
             let answer = self
                 .client
@@ -144,17 +167,17 @@ impl Sealer for KmsKey {
                 .set_encryption_context(Some(owned(context)))
                 .send()
                 .await
-                .map_err(KeyUnavailable::new)?;
+                .map_err(|error| SealError::Unavailable(Box::new(error)))?;
             let sealed = answer.ciphertext_blob.map(Blob::into_inner);
-            sealed.ok_or_else(|| KeyUnavailable::new("nothing sealed in the answer"))
+            sealed.ok_or_else(|| SealError::Unavailable("nothing sealed in the answer".into()))
         })
     }
 
     fn open<'a>(
         &'a self,
         sealed: &'a [u8],
-        context: Context<'a>,
-    ) -> BoxFuture<'a, Result<Vec<u8>, KeyUnavailable>> {
+        context: &'a [(&'a str, &'a str)],
+    ) -> BoxFuture<'a, Result<Vec<u8>, SealError>> {
         Box::pin(async move {
             let answer = self
                 .client
@@ -164,14 +187,22 @@ impl Sealer for KmsKey {
                 .set_encryption_context(Some(owned(context)))
                 .send()
                 .await
-                .map_err(KeyUnavailable::new)?;
+                .map_err(|error| match error.as_service_error() {
+                    Some(refusal)
+                        if refusal.is_invalid_ciphertext_exception()
+                            || refusal.is_incorrect_key_exception() =>
+                    {
+                        SealError::Damaged(Box::new(error))
+                    }
+                    _ => SealError::Unavailable(Box::new(error)),
+                })?;
             let plain = answer.plaintext.map(Blob::into_inner);
-            plain.ok_or_else(|| KeyUnavailable::new("nothing opened in the answer"))
+            plain.ok_or_else(|| SealError::Unavailable("nothing opened in the answer".into()))
         })
     }
 }
 
-fn owned(context: Context<'_>) -> HashMap<String, String> {
+fn owned(context: &[(&str, &str)]) -> HashMap<String, String> {
     context.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
