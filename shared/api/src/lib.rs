@@ -1,6 +1,7 @@
 //! What HTTP looks like here: bodies, problems, answers, paging, authentication.
 
 pub mod answer;
+pub mod auth;
 pub mod problem;
 pub mod request;
 

@@ -45,7 +45,7 @@ pub fn bearer(request: &Request) -> Option<&str> {
 /// 415 for another media type, 400 for what is not JSON, 422 with the place for a wrong shape.
 pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     let media = request.headers().get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    if !media.is_some_and(|m| m.split(';').next().unwrap_or("").trim() == "application/json") {
+    if media.is_none_or(|m| m.split(';').next().unwrap_or("").trim() != "application/json") {
         return Err(Problem::new(415, "unsupported_media_type", "Send application/json."));
     }
     let bytes: &[u8] = request.body();

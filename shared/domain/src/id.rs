@@ -1,4 +1,4 @@
-//! Identifiers: a prefix that says what it is, and a UUIDv7 (RFC 9562, section 5.7) in 32 hex digits.
+//! Identifiers: a prefix that says what it is, and a `UUIDv7` (RFC 9562, section 5.7) in 32 hex digits.
 
 use crate::ports::{Entropy, random};
 use jiff::Timestamp;

@@ -3,9 +3,20 @@
 //! Nothing here knows AWS, HTTP or an async runtime, reads a clock or draws a random number: time
 //! and chance arrive as arguments (see [`ports`]).
 
+pub mod account;
+pub mod audit;
+pub mod credential;
 pub mod dashboard;
+pub mod email;
 pub mod failure;
 pub mod id;
+pub mod language;
+pub mod license;
+pub mod password;
+pub mod policy;
 pub mod ports;
 pub mod product;
+pub mod secret;
+pub mod session;
 pub mod telemetry;
+pub mod text;

@@ -1,9 +1,11 @@
 //! Start-up and the outside world: configuration, AWS clients, logs, metrics, and the adapters
 //! behind which functions use queues, keys and mail without naming an SDK.
 
+pub mod authenticate;
 pub mod aws;
 pub mod env;
 pub mod http;
+pub mod keys;
 pub mod log;
 pub mod metrics;
 pub mod queue;

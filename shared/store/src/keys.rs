@@ -1,12 +1,16 @@
 //! Every key of the table is built here, from typed values: tenant first, numbers zero-padded.
 //! `infra/table.md` lists the access patterns.
 
-use belfry_domain::id::{CredentialId, TenantId};
+use belfry_domain::email::EmailAddress;
+use belfry_domain::id::{AuditId, CredentialId, IdentityId, SessionId, TenantId, UserId};
+use belfry_domain::license::ProductKey;
 use belfry_domain::ports::Day;
 use belfry_domain::product::Product;
+use belfry_domain::secret::SecretHash;
 use belfry_domain::telemetry::part::PartId;
 use belfry_domain::telemetry::stream::{Hash, Stream, sha256};
 use belfry_domain::telemetry::top::List;
+use jiff::Timestamp;
 
 /// Name of the partition key attribute.
 pub const PK: &str = "pk";
@@ -133,4 +137,98 @@ pub fn marker(stream: Stream, id: &PartId) -> Key {
         batch_partition(stream.tenant, stream.product, &id.batch),
         format!("{:06}#{}", id.number, hex::encode(id.content)),
     )
+}
+
+/// Everything of one person: identity, memberships, sessions.
+pub fn identity_partition(identity: IdentityId) -> String {
+    format!("I#{identity}")
+}
+
+/// A person who may log in.
+pub fn identity(identity: IdentityId) -> Key {
+    Key::new(identity_partition(identity), "IDENTITY")
+}
+
+/// What the sort keys of a person's memberships begin with.
+pub const MEMBERSHIPS: &str = "T#";
+
+/// Edge from a person to a membership.
+pub fn membership(identity: IdentityId, tenant: TenantId) -> Key {
+    Key::new(identity_partition(identity), format!("{MEMBERSHIPS}{tenant}"))
+}
+
+/// A session: in its person's partition, so that all of a person's sessions are one strong query.
+pub fn session(identity: IdentityId, session: SessionId) -> Key {
+    Key::new(identity_partition(identity), format!("SESSION#{session}"))
+}
+
+/// From an address to the identity, over all tenants.
+pub fn email(email: &EmailAddress) -> Key {
+    Key::new(format!("E#{}", email.as_str()), "EMAIL")
+}
+
+/// From an address to the user of a tenant, all roles.
+pub fn tenant_email(tenant: TenantId, email: &EmailAddress) -> Key {
+    Key::new(tenant_partition(tenant), format!("EMAIL#{}", email.as_str()))
+}
+
+/// A membership.
+pub fn user(tenant: TenantId, user: UserId) -> Key {
+    Key::new(tenant_partition(tenant), format!("USER#{user}"))
+}
+
+/// A mailed link, found by the hash of its secret.
+pub fn link(hash: &SecretHash) -> Key {
+    Key::new(format!("L#{}", hex::encode(hash.bytes())), "LINK")
+}
+
+/// From a product key to its tenant.
+pub fn product_key(key: ProductKey) -> Key {
+    Key::new(format!("PK#{key}"), "PRODUCT_KEY")
+}
+
+/// Which credentials a tenant has for a product.
+pub fn credential_roster(tenant: TenantId, product: Product) -> Key {
+    Key::new(tenant_partition(tenant), format!("CREDENTIALS#{product}"))
+}
+
+/// An answer that must not be given twice: what a client's `Idempotency-Key` stands for.
+pub fn idempotency(tenant: TenantId, actor: UserId, digest: &str) -> Key {
+    Key::new(format!("T#{tenant}#IK"), format!("{actor}#{digest}"))
+}
+
+/// A tenant's chain of audit records.
+pub fn audit_partition(tenant: TenantId) -> String {
+    format!("T#{tenant}#AU")
+}
+
+/// The end of the chain.
+pub fn audit_head(tenant: TenantId) -> Key {
+    Key::new(audit_partition(tenant), "HEAD")
+}
+
+/// An audit record.
+pub fn audit_record(tenant: TenantId, sequence: u64) -> Key {
+    Key::new(audit_partition(tenant), format!("{sequence:020}"))
+}
+
+/// The erasable part of an audit record.
+pub fn audit_personal(tenant: TenantId, sequence: u64) -> Key {
+    Key::new(format!("T#{tenant}#AUP"), format!("{sequence:020}"))
+}
+
+/// What happened in a month at a tenant's door, or (without a tenant) at the door of nobody we know.
+pub fn access_partition(tenant: Option<TenantId>, at: Timestamp) -> String {
+    let month = at.strftime("%Y%m");
+    tenant.map_or_else(|| format!("AC#{month}"), |tenant| format!("T#{tenant}#AC#{month}"))
+}
+
+/// One of these.
+pub fn access(tenant: Option<TenantId>, at: Timestamp, id: AuditId) -> Key {
+    Key::new(access_partition(tenant, at), id.to_string())
+}
+
+/// A line of the back-office log.
+pub fn back_office(at: Timestamp, id: AuditId) -> Key {
+    Key::new(format!("BO#{}", at.strftime("%Y%m")), id.to_string())
 }

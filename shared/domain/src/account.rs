@@ -1,0 +1,244 @@
+//! Tenants, persons and their memberships.
+//!
+//! An **identity** is a person who may log in, across tenants; a **user** is a membership in one.
+
+use crate::email::EmailAddress;
+use crate::id::{IdentityId, TenantId, UserId};
+use crate::language::Language;
+use crate::password::PasswordHash;
+use crate::secret::SecretHash;
+use crate::text::{CompanyName, Country, PersonName, Telephone};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// What a user may do; see [`crate::policy`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Everything.
+    SuperAdmin,
+    /// Everything but what concerns super admins and other people's second factor.
+    Admin,
+    /// Looks after users of the lower roles.
+    HelpDesk,
+    /// Looks.
+    ReadOnly,
+    /// No console: exists for the products.
+    User,
+}
+
+impl Role {
+    /// All of them, the mightiest first.
+    pub const ALL: [Self; 5] =
+        [Self::SuperAdmin, Self::Admin, Self::HelpDesk, Self::ReadOnly, Self::User];
+
+    /// The name used in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SuperAdmin => "super_admin",
+            Self::Admin => "admin",
+            Self::HelpDesk => "help_desk",
+            Self::ReadOnly => "read_only",
+            Self::User => "user",
+        }
+    }
+}
+
+/// Where a membership stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Mailed a link, not accepted yet.
+    Invited,
+    /// May log in.
+    Active,
+    /// May not, for now.
+    Deactivated,
+    /// Deleted: kept for audit, its address free again.
+    Archived,
+}
+
+impl Status {
+    /// The name used in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Invited => "invited",
+            Self::Active => "active",
+            Self::Deactivated => "deactivated",
+            Self::Archived => "archived",
+        }
+    }
+}
+
+/// Where a user came from, which decides what may be edited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Added by hand, or at sign-up.
+    Manual,
+    /// Imported.
+    Csv,
+    /// Synchronised from a directory.
+    Directory,
+}
+
+impl Source {
+    /// The name used in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Csv => "csv",
+            Self::Directory => "directory",
+        }
+    }
+}
+
+/// After how long without use a session ends: 5 to 120 minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct IdleLimit(u8);
+
+/// An idle limit outside 5 to 120 minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the session timeout is 5 to 120 minutes")]
+pub struct BadIdleLimit;
+
+impl IdleLimit {
+    /// As a duration.
+    pub fn duration(self) -> SignedDuration {
+        SignedDuration::from_mins(i64::from(self.0))
+    }
+}
+
+impl Default for IdleLimit {
+    /// 20 minutes.
+    fn default() -> Self {
+        Self(20)
+    }
+}
+
+impl TryFrom<u8> for IdleLimit {
+    type Error = BadIdleLimit;
+    fn try_from(minutes: u8) -> Result<Self, BadIdleLimit> {
+        (5..=120).contains(&minutes).then_some(Self(minutes)).ok_or(BadIdleLimit)
+    }
+}
+
+impl From<IdleLimit> for u8 {
+    fn from(limit: IdleLimit) -> Self {
+        limit.0
+    }
+}
+
+/// A company that uses Belfry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name.
+    pub company: CompanyName,
+    /// Where it is.
+    pub country: Country,
+    /// Fixed at sign-up; each person may choose their own.
+    pub language: Language,
+    /// Where letters about licences go.
+    pub registered_email: EmailAddress,
+    /// After how long without use its sessions end.
+    pub session_timeout: IdleLimit,
+    /// Users that are not archived; at most 15,000.
+    pub users: u32,
+    /// When it was made.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub created_at: Timestamp,
+    /// Grows with every change.
+    pub version: u64,
+}
+
+/// A person who may log in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Its id.
+    pub id: IdentityId,
+    /// The address to log in with; immutable.
+    pub email: EmailAddress,
+    /// None until the first invitation is accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<PasswordHash>,
+    /// Of console and mail.
+    pub language: Language,
+    /// When it was made.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub created_at: Timestamp,
+    /// Grows with every change of password or second factor.
+    pub version: u64,
+}
+
+/// A membership of a person in one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// In which tenant.
+    pub tenant: TenantId,
+    /// Who it is; none for role `user`, which has no console.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityId>,
+    /// Immutable.
+    pub email: EmailAddress,
+    /// First name.
+    pub first_name: PersonName,
+    /// Last name.
+    pub last_name: PersonName,
+    /// Mobile number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mobile: Option<Telephone>,
+    /// What it may do.
+    pub role: Role,
+    /// Where it stands.
+    pub status: Status,
+    /// Where it came from.
+    pub source: Source,
+    /// Hash of the one link that accepts the invitation; a new link replaces it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<SecretHash>,
+    /// When it was made.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub created_at: Timestamp,
+    /// When it last logged in.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_login_at: Option<Timestamp>,
+    /// Grows with every change, but not with a log-in.
+    pub version: u64,
+}
+
+/// Edge from a person to a membership, so that a log-in finds the person's tenants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// In which tenant.
+    pub tenant: TenantId,
+    /// As which user.
+    pub user: UserId,
+    /// When a session was last opened there; a log-in opens the latest.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opened_at: Option<Timestamp>,
+}
+
+/// How long an activation link works.
+pub const ACTIVATION_LINK_LIFE: SignedDuration = SignedDuration::from_hours(72);
+
+/// What a mailed link is for. Kept under the hash of its 256 bits; used once; a new one for the same
+/// membership voids it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The membership it accepts.
+    pub tenant: TenantId,
+    /// The membership it accepts.
+    pub user: UserId,
+    /// Whom it was mailed to.
+    pub identity: IdentityId,
+    /// From when on it is refused.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub valid_until: Timestamp,
+}

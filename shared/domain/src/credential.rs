@@ -1,0 +1,301 @@
+//! Product credentials: what a point product shows with its telemetry.
+
+use crate::failure::{Failure, FailureKind};
+use crate::id::{CredentialId, TenantId};
+use crate::ports::Entropy;
+use crate::product::Product;
+use crate::secret::{Secret, SecretHash};
+use crate::telemetry::stream::Partitions;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::str::FromStr;
+
+/// What the holder of a credential may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Scope {
+    /// `POST /telemetry`.
+    #[serde(rename = "telemetry:write")]
+    TelemetryWrite,
+    /// `GET /product/users`, `/product/tags`, `/product/applications`.
+    #[serde(rename = "directory:read")]
+    DirectoryRead,
+}
+
+impl Scope {
+    /// The name used in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TelemetryWrite => "telemetry:write",
+            Self::DirectoryRead => "directory:read",
+        }
+    }
+}
+
+/// How old events may be that come with a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// 30 days: every credential that a tenant makes.
+    Current,
+    /// 400 days: issued by the back office for at most 7 days, to bring a customer's history.
+    History,
+}
+
+impl Reach {
+    /// Events older than this are refused, in days.
+    pub const fn max_event_age_days(self) -> u16 {
+        match self {
+            Self::Current => 30,
+            Self::History => 400,
+        }
+    }
+}
+
+/// At most so many live credentials a product and [`Reach`]: two allow a rotation without a gap.
+pub const LIVE_LIMIT: usize = 2;
+
+/// "Last used" is written at most once in so long.
+pub const LAST_USED_STEP: SignedDuration = SignedDuration::from_hours(1);
+
+/// A product credential as it is stored: never the secret, only its hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// Public half; part of the token.
+    pub id: CredentialId,
+    /// Whose telemetry it brings. Tenant and product come from here, never from a request.
+    pub tenant: TenantId,
+    /// Which product's.
+    pub product: Product,
+    /// What its holder may do.
+    pub scopes: Vec<Scope>,
+    /// Hash of the secret half.
+    pub secret_hash: SecretHash,
+    /// Partitions of the product's streams, copied from its licence.
+    pub partitions: Partitions,
+    /// How old events may be.
+    pub reach: Reach,
+    /// When it was made.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub created_at: Timestamp,
+    /// From when on it is refused; never, when absent.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Timestamp>,
+    /// When it was revoked; it is refused from then on.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<Timestamp>,
+    /// When it was last used, to the hour.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl Credential {
+    /// A new credential and its token, which is shown once and stored nowhere.
+    pub fn issue(
+        tenant: TenantId,
+        product: Product,
+        partitions: Partitions,
+        term: Term,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> (Self, CredentialToken) {
+        let (reach, valid_until) = match term {
+            Term::Current { until } => (Reach::Current, until),
+            Term::History { days } => {
+                let until = now.checked_add(SignedDuration::from_hours(24 * i64::from(days.0)));
+                (Reach::History, Some(until.unwrap_or(now)))
+            }
+        };
+        let token =
+            CredentialToken { id: CredentialId::new(now, entropy), secret: Secret::new(entropy) };
+        let credential = Self {
+            id: token.id,
+            tenant,
+            product,
+            scopes: vec![Scope::TelemetryWrite],
+            secret_hash: token.secret.hash(),
+            partitions,
+            reach,
+            created_at: now,
+            valid_until,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        (credential, token)
+    }
+
+    /// Whether it is neither revoked nor expired.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.valid_until.is_none_or(|until| now < until)
+    }
+
+    /// Events older than this are refused, in days.
+    pub const fn max_event_age_days(&self) -> u16 {
+        self.reach.max_event_age_days()
+    }
+
+    /// Checks what a request showed: `found` is what the table holds under the token's id.
+    ///
+    /// # Errors
+    /// [`NotAuthenticated`], one and the same for an unknown id, a wrong secret, an expired or
+    /// revoked credential and a missing scope.
+    pub fn check(
+        found: Option<Self>,
+        token: &CredentialToken,
+        scope: Scope,
+        now: Timestamp,
+    ) -> Result<Self, NotAuthenticated> {
+        found
+            .filter(|credential| {
+                credential.secret_hash.is_of(&token.secret)
+                    && credential.is_live(now)
+                    && credential.scopes.contains(&scope)
+            })
+            .ok_or(NotAuthenticated)
+    }
+
+    /// Whether "last used" is old enough to be written again (see [`LAST_USED_STEP`]).
+    pub fn wants_touch(&self, now: Timestamp) -> bool {
+        self.last_used_at.is_none_or(|last| now.duration_since(last) >= LAST_USED_STEP)
+    }
+}
+
+/// For how long a credential is issued, and what it may bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Term {
+    /// A tenant's own, with an optional end.
+    Current {
+        /// From when on it is refused.
+        until: Option<Timestamp>,
+    },
+    /// The back office's, for a customer's history.
+    History {
+        /// How long.
+        days: HistoryDays,
+    },
+}
+
+/// Life of a history credential: 1 to 7 days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryDays(u8);
+
+impl HistoryDays {
+    /// `None` outside 1 to 7.
+    pub fn new(days: u32) -> Option<Self> {
+        u8::try_from(days).ok().filter(|days| (1..=7).contains(days)).map(Self)
+    }
+}
+
+/// Nobody known is asking. Says nothing about why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the credential is not valid")]
+pub struct NotAuthenticated;
+
+impl Failure for NotAuthenticated {
+    fn kind(&self) -> FailureKind {
+        FailureKind::Unauthenticated
+    }
+    fn code(&self) -> &'static str {
+        "unauthenticated"
+    }
+}
+
+/// What a product sends as its bearer token: `bfc_<key id, 32 hex digits>_<secret, 43 characters>`.
+/// The prefix lets secret scanners recognise it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialToken {
+    /// Where the credential is to be found.
+    pub id: CredentialId,
+    secret: Secret,
+}
+
+impl CredentialToken {
+    /// The text for its owner.
+    pub fn expose_text(&self) -> String {
+        format!("bfc_{}_{}", hex::encode(self.id.bytes()), self.secret.expose_text())
+    }
+}
+
+impl FromStr for CredentialToken {
+    type Err = NotAuthenticated;
+    fn from_str(text: &str) -> Result<Self, NotAuthenticated> {
+        let (id, secret) = text
+            .strip_prefix("bfc_")
+            .and_then(|rest| rest.split_once('_'))
+            .ok_or(NotAuthenticated)?;
+        Ok(Self {
+            id: format!("crd_{id}").parse().map_err(|_| NotAuthenticated)?,
+            secret: secret.parse().map_err(|_| NotAuthenticated)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bytes(u8);
+    impl Entropy for Bytes {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill(self.0);
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn issue(term: Term) -> (Credential, CredentialToken) {
+        let tenant = TenantId::new(at(0), &Bytes(1));
+        Credential::issue(tenant, Product::Epp, Partitions::ONE, term, at(1_000), &Bytes(2))
+    }
+
+    #[test]
+    fn token_prints_and_parses() {
+        let (credential, token) = issue(Term::Current { until: None });
+        let text = token.expose_text();
+        assert_eq!(text.len(), 4 + 32 + 1 + 43);
+        assert_eq!(text.parse(), Ok(token.clone()));
+        assert_eq!(token.id, credential.id);
+        let upper = text.to_uppercase();
+        for bad in ["", "bfc_", "bfc__", &text[4..], &text[..79], &format!("{text}A"), &upper] {
+            assert_eq!(bad.parse::<CredentialToken>(), Err(NotAuthenticated), "{bad}");
+        }
+    }
+
+    #[test]
+    fn unknown_wrong_expired_revoked_and_unscoped_are_one_answer() {
+        let write = Scope::TelemetryWrite;
+        let (good, token) = issue(Term::Current { until: Some(at(2_000)) });
+        let check = |found, now| Credential::check(found, &token, write, at(now));
+        assert_eq!(check(Some(good.clone()), 1_999), Ok(good.clone()));
+        let wrong = Credential { secret_hash: Secret::from_bytes([9; 32]).hash(), ..good.clone() };
+        let revoked = Credential { revoked_at: Some(at(1_001)), ..good.clone() };
+        let unscoped = Credential { scopes: vec![Scope::DirectoryRead], ..good.clone() };
+        let cases =
+            [(None, 1_500), (Some(wrong), 1_500), (Some(revoked), 1_500), (Some(unscoped), 1_500)];
+        for (found, now) in cases.into_iter().chain([(Some(good), 2_000)]) {
+            assert_eq!(check(found, now), Err(NotAuthenticated));
+        }
+    }
+
+    #[test]
+    fn a_history_credential_lives_days_and_reaches_further() {
+        let days = HistoryDays::new(7).unwrap();
+        let (credential, _) = issue(Term::History { days });
+        assert_eq!(credential.max_event_age_days(), 400);
+        assert_eq!(credential.valid_until, Some(at(1_000 + 7 * 86_400)));
+        assert_eq!([0, 8, 300].map(HistoryDays::new), [None; 3]);
+    }
+
+    #[test]
+    fn last_used_is_written_hourly() {
+        let (mut credential, _) = issue(Term::Current { until: None });
+        assert!(credential.wants_touch(at(1_000)));
+        credential.last_used_at = Some(at(1_000));
+        assert!(!credential.wants_touch(at(4_599)));
+        assert!(credential.wants_touch(at(4_600)));
+    }
+}

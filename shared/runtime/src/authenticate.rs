@@ -1,0 +1,72 @@
+//! Who is asking: the first step of every request from the console.
+
+use belfry_api::auth::{Refused, Tokens, Unauthenticated, is_background, origin};
+use belfry_api::{Problem, Request, request};
+use belfry_domain::account::{Tenant, User};
+use belfry_domain::policy::Actor;
+use belfry_domain::ports::Clock;
+use belfry_store::Table;
+use std::sync::Arc;
+
+/// Checks access tokens and the sessions behind them.
+#[derive(Clone)]
+pub struct Authenticator {
+    table: Table,
+    tokens: Tokens,
+    clock: Arc<dyn Clock>,
+}
+
+/// The person at the console, with the membership and tenant as of this request.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who it is.
+    pub actor: Actor,
+    /// The membership.
+    pub user: User,
+    /// The tenant.
+    pub tenant: Tenant,
+}
+
+impl Authenticator {
+    /// With the key and issuer of the tokens.
+    pub fn new(table: Table, tokens: Tokens, clock: Arc<dyn Clock>) -> Self {
+        Self { table, tokens, clock }
+    }
+
+    /// Who is asking. One consistent read of session, membership and tenant; and, unless the
+    /// request is marked `X-Background: 1`, at most every 30 seconds a write of the last use.
+    ///
+    /// # Errors
+    /// 401, the same for whatever is wrong with token, session or membership; 503 when the table
+    /// does not answer.
+    pub async fn actor(&self, request: &Request) -> Result<Actor, Problem> {
+        Ok(self.caller(request).await?.actor)
+    }
+
+    /// The same, with membership and tenant.
+    ///
+    /// # Errors
+    /// As [`Self::actor`].
+    pub async fn caller(&self, request: &Request) -> Result<Caller, Problem> {
+        let now = self.clock.now();
+        let token = request::bearer(request).ok_or_else(|| refused(Refused::Missing))?;
+        let claims = self.tokens.verify(token, now).map_err(refused)?;
+        let seen = self.table.see(claims.sub, claims.sid, claims.tenant, claims.user).await?;
+        let seen = seen.ok_or_else(|| refused(Refused::Session))?;
+        let idle = seen.tenant.session_timeout;
+        let actor = Actor::of(&seen.session, &seen.user, idle, now, origin(request))
+            .ok_or_else(|| refused(Refused::Session))?;
+        if !is_background(request)
+            && seen.session.wants_touch(now)
+            && !self.table.touch_session(&seen.session, now).await?
+        {
+            return Err(refused(Refused::Session));
+        }
+        Ok(Caller { actor, user: seen.user, tenant: seen.tenant })
+    }
+}
+
+/// The one 401; the reason goes to the log.
+fn refused(reason: Refused) -> Problem {
+    Problem::from(Unauthenticated(reason))
+}

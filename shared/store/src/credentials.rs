@@ -1,0 +1,223 @@
+//! Product credentials. Each lies under its key id; a tenant's roster names those of a product, so
+//! that listing and the limit need no index and are exact.
+
+use crate::entity::{self, Entity};
+use crate::keys;
+use crate::table::{StoreError, Table, key_item};
+use crate::transaction::{Refused, Transaction, millis, number};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use belfry_domain::audit::Entry;
+use belfry_domain::credential::{Credential, LAST_USED_STEP, LIVE_LIMIT};
+use belfry_domain::failure::{Failure, FailureKind};
+use belfry_domain::id::{CredentialId, TenantId};
+use belfry_domain::policy::Grant;
+use belfry_domain::ports::Entropy;
+use belfry_domain::product::Product;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Which credentials a tenant has for a product, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Roster {
+    credentials: Vec<CredentialId>,
+    /// Grows with every change; 0 before the first.
+    version: u64,
+}
+
+impl Entity for Roster {
+    const TYPE: &'static str = "credential_roster";
+}
+
+/// Why a credential was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// Two live ones are there.
+    #[error("there are two live credentials for this product; revoke one first")]
+    Limit,
+    /// The table did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Failure for CreateError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Limit => FailureKind::Conflict,
+            Self::Store(error) => error.kind(),
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Limit => "credential_limit",
+            Self::Store(error) => error.code(),
+        }
+    }
+}
+
+/// How long an expired credential stays in the table.
+const KEPT_EXPIRED: SignedDuration = SignedDuration::from_hours(24 * 35);
+
+impl Table {
+    /// Reads a credential, strongly consistent, so that a revocation acts at once. 1 RRU.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn credential(&self, id: CredentialId) -> Result<Option<Credential>, StoreError> {
+        entity::get(self, &keys::credential(id)).await
+    }
+
+    /// Writes when a credential was last used, unless that was written within the hour; then it
+    /// makes no call. 1 WRU.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn touch_credential(
+        &self,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if !credential.wants_touch(now) {
+            return Ok(());
+        }
+        let before = now.checked_sub(LAST_USED_STEP).unwrap_or(now);
+        let call = self
+        .client()
+        .update_item()
+        .table_name(self.name())
+        .set_key(Some(key_item(&keys::credential(credential.id))))
+        .update_expression("SET last_used_at = :now")
+        .condition_expression(
+            "attribute_exists(pk) AND (attribute_not_exists(last_used_at) OR last_used_at <= :before)",
+        )
+        .expression_attribute_values(":now", millis(now))
+        .expression_attribute_values(":before", millis(before));
+        match call.send().await {
+            Ok(_) => Ok(()),
+            // A rival wrote it, or it is gone: nothing is left to do.
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A tenant's credentials for a product, the oldest first; not the revoked ones. 2 calls.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn credentials(
+        &self,
+        tenant: TenantId,
+        product: Product,
+    ) -> Result<Vec<Credential>, StoreError> {
+        Ok(self.rostered(tenant, product).await?.1)
+    }
+
+    async fn rostered(
+        &self,
+        tenant: TenantId,
+        product: Product,
+    ) -> Result<(Roster, Vec<Credential>), StoreError> {
+        let key = keys::credential_roster(tenant, product);
+        let roster: Roster = entity::get(self, &key).await?.unwrap_or_default();
+        let wanted: Vec<_> = roster.credentials.iter().map(|id| keys::credential(*id)).collect();
+        let mut found = entity::get_many(self, &wanted).await?;
+        let mut credentials = Vec::with_capacity(wanted.len());
+        for key in &wanted {
+            credentials.extend(found.take::<Credential>(key)?.filter(|c| c.revoked_at.is_none()));
+        }
+        Ok((roster, credentials))
+    }
+
+    /// Adds a credential for the tenant of the grant, at most [`LIVE_LIMIT`] live ones of its product
+    /// and reach; `beside` happens in the same transaction.
+    ///
+    /// # Errors
+    /// [`CreateError`]; [`Refused::Condition`] with a place in `beside`.
+    pub async fn create_credential(
+        &self,
+        grant: &Grant,
+        entry: &Entry,
+        credential: &Credential,
+        beside: Transaction,
+        entropy: &dyn Entropy,
+    ) -> Result<(), CreateError> {
+        let now = credential.created_at;
+        let own = beside.len();
+        for attempt in 0..crate::transaction::TRIES {
+            let (roster, present) = self.rostered(grant.tenant(), credential.product).await?;
+            let live: Vec<_> = present.into_iter().filter(|present| present.is_live(now)).collect();
+            if live.iter().filter(|present| present.reach == credential.reach).count() >= LIVE_LIMIT
+            {
+                return Err(CreateError::Limit);
+            }
+            let mut credentials: Vec<_> = live.iter().map(|present| present.id).collect();
+            credentials.push(credential.id);
+            let next = Roster { credentials, version: roster.version.saturating_add(1) };
+            let key = keys::credential_roster(grant.tenant(), credential.product);
+            let item = entity::item(&key, &next)?;
+            let mut change = beside.clone();
+            change = if roster.version == 0 {
+                change.create(item)
+            } else {
+                change.put(item, "#version = :before", [(":before", number(roster.version))])
+            };
+            let key = keys::credential(credential.id);
+            change = change.create(match credential.valid_until {
+                Some(until) => {
+                    let gone = until.checked_add(KEPT_EXPIRED).unwrap_or(until);
+                    entity::expiring(&key, credential, gone)?
+                }
+                None => entity::item(&key, credential)?,
+            });
+            match self.commit(grant, entry, change, now, entropy).await {
+                Ok(()) => return Ok(()),
+                // A rival changed the roster: count again.
+                Err(Refused::Condition(place)) if place == own => {
+                    crate::transaction::pause(attempt, entropy).await;
+                }
+                Err(error) => return Err(error.unexpected().into()),
+            }
+        }
+        Err(StoreError::Unavailable("the credential roster is too busy".into()).into())
+    }
+
+    /// Revokes a credential of the tenant of the grant; from then on it is refused. False when there is
+    /// none of this product, or it was revoked before: then nothing is written.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn revoke_credential(
+        &self,
+        grant: &Grant,
+        product: Product,
+        id: CredentialId,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<bool, StoreError> {
+        let found = self.credential(id).await?.filter(|credential| {
+            credential.tenant == grant.tenant()
+                && credential.product == product
+                && credential.revoked_at.is_none()
+        });
+        if found.is_none() {
+            return Ok(false);
+        }
+        let entry = Entry::about("credential", &id).set("product", product.name());
+        let change = Transaction::new().update(
+            keys::credential(id),
+            "SET revoked_at = :now",
+            "attribute_exists(pk) AND attribute_not_exists(revoked_at)",
+            [(":now", millis(now))],
+        );
+        match self.commit(grant, &entry, change, now, entropy).await {
+            Ok(()) => Ok(true),
+            Err(Refused::Condition(_)) => Ok(false),
+            Err(error) => Err(error.unexpected()),
+        }
+    }
+}
