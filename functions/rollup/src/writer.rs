@@ -171,20 +171,30 @@ impl Writer {
         chunk: &Chunk,
     ) -> Result<Option<Head>, WriteError> {
         let table = &self.table;
-        let endpoints = futures::stream::iter(&chunk.endpoints)
-            .map(|(id, state)| table.put_endpoint(stream, id, state, chunk.first, chunk.today))
-            .buffer_unordered(WRITES_AT_ONCE)
-            .try_for_each(|_| async { Ok(()) });
+        let endpoints = chunk
+            .endpoints
+            .iter()
+            .map(|(id, state)| table.put_endpoint(stream, id, state, chunk.first, chunk.today));
         let ids: Vec<&PartId> = chunk.parts.iter().map(|part| &part.id).collect();
         let markers = table.mark_taken(stream, &ids, chunk.first, chunk.today);
-        let tops = futures::stream::iter(&chunk.tops)
-            .map(|(key, counts)| table.add_to_top(stream, *key, counts, chunk.first))
-            .buffer_unordered(WRITES_AT_ONCE)
-            .try_for_each(|_| async { Ok(()) });
+        let tops = chunk
+            .tops
+            .iter()
+            .map(|(key, counts)| table.add_to_top(stream, *key, counts, chunk.first));
+        let (endpoints, tops) = (some_at_once(endpoints.collect()), some_at_once(tops.collect()));
         tokio::try_join!(endpoints, markers, tops)?;
         // Last: once the head has moved, nobody looks at the chunk again.
         Ok(table.advance(stream, head, chunk).await?)
     }
+}
+
+/// Runs conditional writes side by side; whether each took place is the table's to know.
+async fn some_at_once<F>(writes: Vec<F>) -> Result<(), StoreError>
+where
+    F: Future<Output = Result<Written, StoreError>>,
+{
+    let writes = futures::stream::iter(writes).buffer_unordered(WRITES_AT_ONCE);
+    writes.try_for_each(|_| std::future::ready(Ok(()))).await
 }
 
 /// One of each part: the queue may deliver a message twice in one call.

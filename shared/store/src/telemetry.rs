@@ -490,8 +490,8 @@ pub struct ListedEndpoint {
 pub struct EndpointPage {
     /// The endpoints, tombstones left out.
     pub items: Vec<ListedEndpoint>,
-    /// The last id that was read, when there is more in this partition.
-    pub more_after: Option<String>,
+    /// The last endpoint that was read, when there is more of this list.
+    pub more_after: Option<(Product, String)>,
 }
 
 /// Reads of the dashboard.
@@ -557,7 +557,7 @@ impl Table {
             .limit(limit)
             .send()
             .await?;
-        let more_after = last_sort_key(answer.last_evaluated_key.as_ref());
+        let more_after = last_sort_key(answer.last_evaluated_key.as_ref()).map(|id| (product, id));
         let mut items = Vec::new();
         for item in answer.items.unwrap_or_default() {
             let SortKeyed { sk, item } = from_item::<SortKeyed<EndpointItem>>(item)?;
@@ -596,17 +596,20 @@ impl Table {
             .limit(limit)
             .send()
             .await?;
-        let more_after = last_sort_key(answer.last_evaluated_key.as_ref());
+        let more = answer.last_evaluated_key.is_some();
         let mut items = Vec::new();
         for item in answer.items.unwrap_or_default() {
             let SortKeyed { sk, item } = from_item::<SortKeyed<EndpointItem>>(item)?;
             let product =
                 item.gsi1sk.as_deref().and_then(|key| key.split('#').next()?.parse().ok());
-            let product = product.ok_or_else(|| StoreError::corrupt(&sk, "no product"))?;
+            let product: Product = product.ok_or_else(|| StoreError::corrupt(&sk, "no product"))?;
             if let Some(present) = item.state().present {
                 items.push(ListedEndpoint { product, id: sk, present });
             }
         }
+        // Every item of the index is an endpoint that is there, so the last one is the last read.
+        let last = items.last().filter(|_| more);
+        let more_after = last.map(|last| (last.product, last.id.clone()));
         Ok(EndpointPage { items, more_after })
     }
 

@@ -1,3 +1,4 @@
+#![expect(dead_code, reason = "each test binary uses a part of it")]
 //! A tenant's telemetry from posted JSON to the table, and the judge of what is there.
 //!
 //! The judge reads the posted bodies through `belfry_demo::oracle`, which shares no code with the
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub const PRODUCTS: [Product; 3] = [Product::Epp, Product::DataPrivacy, Product::Ztna];
+pub(crate) const PRODUCTS: [Product; 3] = [Product::Epp, Product::DataPrivacy, Product::Ztna];
 
 /// One event as posted.
 struct Posted {
@@ -29,24 +30,34 @@ struct Posted {
     received_at: Timestamp,
 }
 
-pub struct World {
-    pub table: EmbeddedTable,
-    pub clock: FakeClock,
-    pub chance: SeededEntropy,
-    pub tenant: TenantId,
-    pub partitions: Partitions,
+pub(crate) struct World {
+    pub(crate) table: EmbeddedTable,
+    pub(crate) clock: FakeClock,
+    pub(crate) chance: SeededEntropy,
+    pub(crate) tenant: TenantId,
+    pub(crate) partitions: Partitions,
     posted: BTreeMap<String, Posted>,
     /// Parts as they were queued, in order.
-    pub queued: Vec<Part>,
+    pub(crate) queued: Vec<Part>,
     batches: usize,
 }
 
 impl World {
-    pub fn new(seed: u64) -> Self {
+    /// A world whose every choice follows from the seed.
+    pub(crate) fn new(seed: u64) -> Self {
         let chance = SeededEntropy::new(seed);
+        let partitions = if chance.below(3) == 0 { 4 } else { 1 };
+        Self::of(chance, partitions)
+    }
+
+    /// A world in which products have so many streams.
+    pub(crate) fn with_partitions(partitions: u8) -> Self {
+        Self::of(SeededEntropy::new(0), partitions)
+    }
+
+    fn of(chance: SeededEntropy, partitions: u8) -> Self {
         let clock = FakeClock::at("2026-11-22T12:00:00Z");
         let tenant = TenantId::new(clock.now(), &chance);
-        let partitions = if chance.below(3) == 0 { 4 } else { 1 };
         Self {
             table: EmbeddedTable::new(),
             clock,
@@ -59,11 +70,11 @@ impl World {
         }
     }
 
-    pub fn writer(&self, table: belfry_store::Table) -> Writer {
+    pub(crate) fn writer(&self, table: belfry_store::Table) -> Writer {
         Writer::new(table, Arc::new(self.clock.clone()))
     }
 
-    pub fn one_in(&self, n: usize) -> bool {
+    pub(crate) fn one_in(&self, n: usize) -> bool {
         self.chance.below(n) == 0
     }
 
@@ -121,7 +132,7 @@ impl World {
     }
 
     /// Posts a batch of random events; its parts are queued.
-    pub fn post(&mut self, product: Product, events: usize) {
+    pub(crate) fn post(&mut self, product: Product, events: usize) {
         let mut batch = Vec::new();
         for _ in 0..events {
             batch.push(self.event(product));
@@ -131,7 +142,7 @@ impl World {
     }
 
     /// Posts these events.
-    pub fn post_events(&mut self, product: Product, mut events: Vec<Value>) {
+    pub(crate) fn post_events(&mut self, product: Product, mut events: Vec<Value>) {
         for event in &mut events {
             event["id"] = format!("e{}", self.posted.len()).into();
             self.remember(product, event);
@@ -165,11 +176,11 @@ impl World {
     }
 
     /// The streams that have parts, in a fixed order.
-    pub fn streams(&self) -> Vec<Stream> {
+    pub(crate) fn streams(&self) -> Vec<Stream> {
         self.queued.iter().map(|part| part.stream).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    pub fn parts_of(&self, stream: Stream) -> Vec<Part> {
+    pub(crate) fn parts_of(&self, stream: Stream) -> Vec<Part> {
         self.queued.iter().filter(|part| part.stream == stream).cloned().collect()
     }
 
@@ -210,7 +221,7 @@ impl World {
     }
 
     /// Everything that must hold once all parts were taken.
-    pub async fn judge(&self) -> Result<(), String> {
+    pub(crate) async fn judge(&self) -> Result<(), String> {
         let ids = self.logged().await?;
         let once: BTreeSet<&String> = ids.iter().collect();
         if once.len() != ids.len() || once != self.posted.keys().collect() {
@@ -285,7 +296,7 @@ impl World {
 }
 
 /// A status event.
-pub fn status(endpoint: &str, os: &str, time: Timestamp) -> Value {
+pub(crate) fn status(endpoint: &str, os: &str, time: Timestamp) -> Value {
     json!({"specversion": "1.0", "id": "", "source": "/test", "type": "endpoint.status",
            "time": time.to_string(), "data": {"endpoint": {"id": endpoint, "kind": "computer",
            "os": os, "os_version": "1", "agent_version": "1"}}})
