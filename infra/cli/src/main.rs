@@ -1,1 +1,225 @@
-fn main() {}
+//! `belfry`, the operator's tool: the local stack, the demo, tenants and queues.
+//!
+//! Standard output holds the outcome only (one JSON document with `--json`); progress goes to
+//! standard error. The exit code is 0 when all went well and 1 when not.
+
+mod aws;
+mod backoffice;
+mod client;
+mod console;
+mod dashboard;
+mod demo;
+mod deploy;
+mod failure;
+mod ministack;
+mod queue;
+mod shell;
+mod stack;
+mod status;
+mod tenant;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use serde_json::json;
+
+use crate::aws::Keys;
+use crate::client::Client;
+use crate::console::Console;
+use crate::deploy::Profile;
+use crate::failure::{Failure, Result};
+use crate::ministack::Daemon;
+use crate::stack::{Stack, Which};
+use crate::workspace::Workspace;
+
+/// Belfry's operator's tool
+#[derive(Debug, Parser)]
+#[command(name = "belfry", version, about)]
+struct Belfry {
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    keys: Keys,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build and start everything on this machine, with a demo; again: only what changed
+    Up(Up),
+    /// Stop the local stack; its data is gone then
+    Down,
+    /// Show what runs and what waits in the queues
+    Status,
+    /// Create the demo tenant, send its telemetry and compare the dashboard with the oracle
+    Demo,
+    /// Show the dashboard
+    Dashboard(LogIn),
+    /// Work with tenants
+    #[command(subcommand)]
+    Tenant(Tenant),
+    /// Work with queues
+    #[command(subcommand)]
+    Queue(Queue),
+    /// Install the pinned tools only
+    Tools,
+}
+
+#[derive(Debug, Args)]
+struct Up {
+    /// Port of the local AWS endpoint
+    #[arg(long, env = "BELFRY_PORT", default_value_t = 4566)]
+    port: u16,
+    /// How to build the functions
+    #[arg(long, value_enum, default_value_t = Profile::Local)]
+    profile: Profile,
+    /// Leave out the demo tenant and its telemetry
+    #[arg(long)]
+    no_demo: bool,
+}
+
+#[derive(Debug, Args)]
+struct LogIn {
+    /// E-mail address to log in with; on the local stack the demo's
+    #[arg(long)]
+    email: Option<String>,
+    /// Its password
+    #[arg(long, env = "BELFRY_PASSWORD", hide_env_values = true)]
+    password: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Tenant {
+    /// Create a tenant with its first super admin, who is sent an activation mail
+    Create(tenant::Create),
+}
+
+#[derive(Debug, Subcommand)]
+enum Queue {
+    /// Send the telemetry queue's dead letters again; safe to repeat
+    Redrive,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let belfry = Belfry::parse();
+    let console = Console { json: belfry.json };
+    match run(belfry, console).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            console.failure(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(belfry: Belfry, console: Console) -> Result<()> {
+    let workspace = Workspace::find()?;
+    let (which, keys) = (&belfry.which, &belfry.keys);
+    match belfry.command {
+        Command::Up(options) => up(&workspace, keys, &options, console).await,
+        Command::Down => down(&workspace, console).await,
+        Command::Status => {
+            let status = status::of(&workspace, which, keys).await?;
+            console.outcome(&status, || status.text());
+            Ok(())
+        }
+        Command::Demo => {
+            let mut stack = which.find(&workspace)?;
+            let dashboards = demo::ensure(&workspace, &mut stack, keys).await?;
+            console.outcome(&dashboards, || page(&stack, &dashboards));
+            Ok(())
+        }
+        Command::Dashboard(log_in) => {
+            let stack = which.find(&workspace)?;
+            let (email, password) = log_in.or_demo(&stack)?;
+            let client = Client::new(&stack.api)?;
+            let access = client.log_in(&email, &password).await?;
+            let dashboards = dashboard::fetch(&client, &access).await?;
+            console.outcome(&dashboards, || dashboard::render(&email, &dashboards));
+            Ok(())
+        }
+        Command::Tenant(Tenant::Create(new)) => {
+            let stack = which.find(&workspace)?;
+            let created = backoffice::call(&stack, keys, &new.command()).await?;
+            console.outcome(&created, || tenant::text(&created));
+            Ok(())
+        }
+        Command::Queue(Queue::Redrive) => {
+            let redriven = queue::redrive(&which.find(&workspace)?, keys).await?;
+            console.outcome(&redriven, || format!("{} messages sent again", redriven.moved));
+            Ok(())
+        }
+        Command::Tools => {
+            tools::install(&workspace)?;
+            console.outcome(&json!({"status": "ok"}), || "All tools are installed.".to_owned());
+            Ok(())
+        }
+    }
+}
+
+async fn up(workspace: &Workspace, keys: &Keys, options: &Up, console: Console) -> Result<()> {
+    tools::install(workspace)?;
+    deploy::build(workspace, options.profile)?;
+    let daemon = match Daemon::running(workspace).await {
+        Some(daemon) => daemon,
+        None => {
+            // What an earlier endpoint held went with it.
+            clear(workspace).await?;
+            Daemon::start(workspace, options.port).await?
+        }
+    };
+    let mut stack = deploy::deploy(workspace, &daemon)?;
+    if options.no_demo {
+        console.outcome(&json!({"status": "ok", "stack": stack}), || {
+            format!("The stack is up: {}\nStop it with `make down`.", stack.api)
+        });
+        return Ok(());
+    }
+    let dashboards = demo::ensure(workspace, &mut stack, keys).await?;
+    console.outcome(&json!({"status": "ok", "stack": stack, "dashboard": dashboards}), || {
+        format!("\n{}\n{}", page(&stack, &dashboards), demo::try_next(&stack))
+    });
+    Ok(())
+}
+
+async fn down(workspace: &Workspace, console: Console) -> Result<()> {
+    clear(workspace).await?;
+    console.outcome(&json!({"status": "ok"}), || "The local stack is stopped.".to_owned());
+    Ok(())
+}
+
+/// Ends what runs and forgets what it held.
+async fn clear(workspace: &Workspace) -> Result<()> {
+    if let Some(daemon) = Daemon::recorded(workspace) {
+        let step = Console::step("Stopping the local AWS endpoint");
+        daemon.stop(workspace, &step).await?;
+        step.finish_and_clear();
+    }
+    Stack::forget(workspace)?;
+    demo::forget(workspace)?;
+    deploy::forget(workspace)
+}
+
+fn page(stack: &Stack, dashboards: &serde_json::Value) -> String {
+    let title = stack.demo.as_ref().map_or("Belfry", |demo| demo.email.as_str());
+    dashboard::render(title, dashboards)
+}
+
+impl LogIn {
+    fn or_demo(self, stack: &Stack) -> Result<(String, String)> {
+        let demo = stack.demo.as_ref();
+        let email = self.email.or_else(|| demo.map(|demo| demo.email.clone()));
+        let password = self.password.or_else(|| demo.map(|demo| demo.password.clone()));
+        email.zip(password).ok_or_else(|| {
+            Failure::new("whose dashboard?")
+                .next("Give --email, and the password in BELFRY_PASSWORD.")
+        })
+    }
+}
