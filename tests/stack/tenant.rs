@@ -1,0 +1,121 @@
+//! A tenant for one test, made as the vendor's staff and its first administrator make one.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::actor::Actor;
+use crate::aws;
+use crate::stack::{Stack, eventually, unique};
+
+pub(crate) const PASSWORD: &str = "correct-horse-battery-47-staple";
+
+/// A tenant with an activated `super_admin` and all four products, one partition each.
+pub(crate) struct Tenant {
+    pub(crate) stack: Arc<Stack>,
+    pub(crate) id: String,
+    pub(crate) email: String,
+    pub(crate) anon: Actor,
+    /// Its `super_admin`, logged in. An access token lives five minutes: a longer test logs in
+    /// anew.
+    pub(crate) admin: Actor,
+}
+
+impl Tenant {
+    pub(crate) async fn new() -> Self {
+        Self::with_partitions(1).await
+    }
+
+    pub(crate) async fn with_partitions(partitions: u8) -> Self {
+        let stack = Arc::new(Stack::open());
+        let email = format!("ada@{}.example", unique("corp"));
+        let created = aws::backoffice(&stack, &create_tenant(&email, partitions, "en")).await;
+        assert_eq!(created["status"], "ok", "{created}");
+        let anon = Actor::anon(&stack);
+        let token = activation_token(&stack, &email).await;
+        anon.post("/auth/activation", &json!({"token": token, "password": PASSWORD})).await.is(200);
+        let id = created["tenant"]["id"].as_str().unwrap().to_owned();
+        let admin = log_in(&anon, &email).await;
+        Self { stack, id, email, anon, admin }
+    }
+
+    /// A new session of its administrator.
+    pub(crate) async fn log_in(&self) -> Actor {
+        log_in(&self.anon, &self.email).await
+    }
+
+    /// A product with a new credential: the actor, and the credential's id.
+    pub(crate) async fn credential(&self, product: &str) -> (Actor, String) {
+        let path = format!("/products/{product}/credentials");
+        let created = self.admin.post(&path, &json!({})).await.is(201);
+        let id = created["id"].as_str().unwrap().to_owned();
+        (self.anon.bearing(created["secret"].as_str().unwrap()), id)
+    }
+
+    /// A product with a new credential.
+    pub(crate) async fn product(&self, product: &str) -> Actor {
+        self.credential(product).await.0
+    }
+
+    /// A product with a credential for its history, from the back office.
+    pub(crate) async fn history(&self, product: &str) -> Actor {
+        let command = json!({"command": "issue_history_credential", "operator": "tests",
+            "reason": "whole-system test", "tenant_id": self.id, "product": product, "valid_days": 7});
+        let issued = aws::backoffice(&self.stack, &command).await;
+        assert_eq!(issued["status"], "ok", "{issued}");
+        assert_eq!(issued["credential"]["max_event_age_days"], 400, "{issued}");
+        self.anon.bearing(issued["credential"]["secret"].as_str().unwrap())
+    }
+
+    /// The dashboard, with what the test compares.
+    pub(crate) async fn dashboard(&self) -> Value {
+        self.admin.get("/dashboard").await.is(200)
+    }
+
+    /// Waits until the figure at `pointer` of the dashboard is `wanted`.
+    pub(crate) async fn shows(&self, pointer: &str, wanted: u64) {
+        eventually(&format!("{pointer} = {wanted}"), async || {
+            let dashboard = self.dashboard().await;
+            match dashboard.pointer(pointer).and_then(Value::as_u64) {
+                Some(found) if found == wanted => Ok(()),
+                found => Err(format!("{found:?} in {dashboard}")),
+            }
+        })
+        .await;
+    }
+}
+
+/// The back office's command for a tenant with all products.
+pub(crate) fn create_tenant(email: &str, partitions: u8, language: &str) -> Value {
+    let products: Vec<Value> = belfry_demo::PRODUCTS
+        .iter()
+        .map(|product| {
+            json!({"product": product, "edition": "standard", "kind": "commercial", "seats": 1_000,
+                "term_days": 365, "partitions": partitions})
+        })
+        .collect();
+    json!({"command": "create_tenant", "operator": "tests", "reason": "whole-system test",
+        "company": "Kestrel Works", "country": "IN", "language": language,
+        "admin": {"first_name": "Ada", "last_name": "Byron", "email": email,
+                  "mobile": "+911234567890", "language": language},
+        "products": products})
+}
+
+/// The token of the latest activation mail to an address.
+pub(crate) async fn activation_token(stack: &Stack, email: &str) -> String {
+    eventually(&format!("activation mail for {email}"), async || {
+        let mails = aws::mails(stack, email).await;
+        let [_, text, _] = mails.last().ok_or("no mail yet")?;
+        let (_, after) = text.split_once("/activate#").ok_or_else(|| format!("no link: {text}"))?;
+        let token: String = after.chars().take_while(|c| !c.is_whitespace()).collect();
+        Ok(token)
+    })
+    .await
+}
+
+async fn log_in(anon: &Actor, email: &str) -> Actor {
+    let body = json!({"email": email, "password": PASSWORD});
+    let session = anon.post("/auth/login", &body).await.is(200);
+    assert_eq!(session["status"], "authenticated", "{session}");
+    anon.bearing(session["access_token"].as_str().unwrap())
+}
