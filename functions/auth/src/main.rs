@@ -1,1 +1,31 @@
-fn main() {}
+//! Composition root of `auth`.
+
+use auth::App;
+use belfry_api::auth::Tokens;
+use belfry_runtime::authenticate::Authenticator;
+use belfry_runtime::aws::Aws;
+use belfry_runtime::keys::KmsKey;
+use belfry_runtime::system::{SystemClock, SystemEntropy};
+use belfry_runtime::{Error, env, http, log};
+use std::sync::Arc;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    log::init();
+    let aws = Aws::from_env()?;
+    let console = env::required(env::CONSOLE_URL)?;
+    let table = aws.table()?;
+    let key = KmsKey::new(aws.kms(), env::required(env::SIGNING_KEY_ID)?);
+    table.warm_up().await?;
+    let tokens = Tokens::new(console.clone(), &key.public_key().await?)?;
+    let clock = Arc::new(SystemClock);
+    let app = App {
+        authenticator: Authenticator::new(table.clone(), tokens.clone(), clock.clone()),
+        table,
+        tokens,
+        signer: Arc::new(key),
+        clock,
+        entropy: Arc::new(SystemEntropy),
+    };
+    http::serve(app, console).await
+}

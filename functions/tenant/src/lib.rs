@@ -1,1 +1,47 @@
-//! Placeholder.
+//! Product credentials and the public key of tokens.
+
+mod create_credential;
+mod credential_view;
+mod jwks;
+mod list_credentials;
+mod revoke_credential;
+
+use belfry_api::auth::PublicKey;
+use belfry_api::{Body, Problem, Request, Response};
+use belfry_domain::ports::{Clock, Entropy};
+use belfry_runtime::authenticate::Authenticator;
+use belfry_runtime::http::Routes;
+use belfry_store::Table;
+use std::sync::Arc;
+
+/// The function's parts.
+pub struct App {
+    /// The table: credentials, licences.
+    pub table: Table,
+    /// Who is asking.
+    pub authenticator: Authenticator,
+    /// The key that signs tokens.
+    pub key: PublicKey,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Routes for App {
+    async fn answer(&self, route: &str, request: &Request) -> Result<Response<Body>, Problem> {
+        match route {
+            "GET /products/{product}/credentials" => {
+                list_credentials::list_credentials(self, request).await
+            }
+            "POST /products/{product}/credentials" => {
+                create_credential::create_credential(self, request).await
+            }
+            "DELETE /products/{product}/credentials/{id}" => {
+                revoke_credential::revoke_credential(self, request).await
+            }
+            "GET /.well-known/jwks.json" => Ok(jwks::jwks(self)),
+            _ => Err(Problem::not_found()),
+        }
+    }
+}

@@ -34,3 +34,8 @@ pub fn created<T: Serialize>(value: &T) -> Response<Body> {
 pub fn no_content() -> Response<Body> {
     Response::builder().status(204).body(Body::Empty).unwrap_or_default()
 }
+
+/// A time as answers write it: RFC 3339, UTC, milliseconds, as precise as what is stored.
+pub fn time(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod auth;
+pub mod fields;
 pub mod page;
 pub mod problem;
 pub mod request;

@@ -105,11 +105,16 @@ impl Problem {
         Self::new(404, "not_found", "There is no such resource.")
     }
 
+    /// What kind of problem it is: the status code's reason phrase.
+    pub fn title(&self) -> &'static str {
+        title(self.status)
+    }
+
     /// The answer to the client; `instance` is the request id.
     pub fn response(&self, instance: &str) -> Response<Body> {
         let view = ProblemView {
             r#type: "about:blank",
-            title: title(self.status),
+            title: self.title(),
             status: self.status,
             // 5xx says nothing about the inside.
             detail: if self.status == 500 {

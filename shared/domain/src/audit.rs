@@ -2,8 +2,8 @@
 //! or inserted unseen; names and addresses lie beside in an item that can be erased, whose hash is
 //! in the chain.
 
-use crate::id::{AuditId, TenantId};
-use crate::policy::{Author, Grant};
+use crate::id::{AuditId, TenantId, UserId};
+use crate::policy::{Author, Grant, Origin};
 use crate::ports::{Entropy, random};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -230,9 +230,9 @@ pub struct Access {
     /// When.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub at: Timestamp,
-    /// Who, as far as known.
+    /// Whom it concerns, as far as known: who asked is not proven when it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub actor: Option<Author>,
+    pub user: Option<UserId>,
     /// What.
     pub action: AccessKind,
     /// How it ended.
@@ -242,6 +242,28 @@ pub struct Access {
     /// From where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_address: Option<String>,
+}
+
+impl Access {
+    /// What happened, on which request.
+    pub fn new(
+        action: AccessKind,
+        outcome: Outcome,
+        user: Option<UserId>,
+        origin: &Origin,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Self {
+        Self {
+            id: AuditId::new(now, entropy),
+            at: now,
+            user,
+            action,
+            outcome,
+            request_id: origin.request_id.clone(),
+            source_address: origin.source_address.clone(),
+        }
+    }
 }
 
 /// What can happen at the door.

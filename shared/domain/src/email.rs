@@ -1,5 +1,6 @@
 //! E-mail addresses.
 
+use crate::failure::FieldFault;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -17,6 +18,8 @@ pub struct EmailAddress(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an e-mail address")]
 pub struct BadEmailAddress;
+
+impl FieldFault for BadEmailAddress {}
 
 impl EmailAddress {
     /// The address.

@@ -69,3 +69,11 @@ pub trait Failure: Error {
         &[]
     }
 }
+
+/// Why a text is not a value of some type; `Display` says it to the person who typed it.
+pub trait FieldFault: std::fmt::Display {
+    /// Stable, `snake_case`.
+    fn code(&self) -> &'static str {
+        "invalid"
+    }
+}

@@ -1,5 +1,6 @@
 //! Identifiers: a prefix that says what it is, and a `UUIDv7` (RFC 9562, section 5.7) in 32 hex digits.
 
+use crate::failure::FieldFault;
 use crate::ports::{Entropy, random};
 use jiff::Timestamp;
 use std::fmt;
@@ -10,6 +11,8 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an identifier of this kind")]
 pub struct BadId;
+
+impl FieldFault for BadId {}
 
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)+) => {$(

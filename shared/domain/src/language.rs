@@ -1,5 +1,6 @@
 //! The languages that console and mail speak.
 
+use crate::failure::FieldFault;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
@@ -19,6 +20,8 @@ pub enum Language {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the language is one of en, ja, ko")]
 pub struct UnknownLanguage;
+
+impl FieldFault for UnknownLanguage {}
 
 impl Language {
     /// All of them.

@@ -1,6 +1,7 @@
 //! Licences: which product a tenant has, for how many seats and how long. (Activation codes,
 //! history and warnings come with their own issue.)
 
+use crate::failure::FieldFault;
 use crate::ports::{Entropy, random};
 use crate::product::Product;
 use crate::telemetry::stream::Partitions;
@@ -27,6 +28,21 @@ impl LicenseKind {
             Self::Trial => "trial",
             Self::Commercial => "commercial",
         }
+    }
+}
+
+/// A kind of licence that there is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the kind of a licence is trial or commercial")]
+pub struct UnknownLicenseKind;
+
+impl FieldFault for UnknownLicenseKind {}
+
+impl FromStr for LicenseKind {
+    type Err = UnknownLicenseKind;
+    fn from_str(text: &str) -> Result<Self, UnknownLicenseKind> {
+        let kinds = [Self::Trial, Self::Commercial];
+        kinds.into_iter().find(|kind| kind.name() == text).ok_or(UnknownLicenseKind)
     }
 }
 

@@ -128,6 +128,11 @@ impl PasswordHash {
         Self(NOBODY.to_owned())
     }
 
+    /// The PHC text, for the table.
+    pub fn exposed(&self) -> &str {
+        &self.0
+    }
+
     /// Whether this is the hash of `password`; takes as long as hashing.
     ///
     /// # Errors

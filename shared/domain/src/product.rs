@@ -1,5 +1,6 @@
 //! The four point products.
 
+use crate::failure::FieldFault;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -22,6 +23,8 @@ pub enum Product {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the product is one of EPP, EMM, DATA_PRIVACY, ZTNA")]
 pub struct UnknownProduct;
+
+impl FieldFault for UnknownProduct {}
 
 impl Product {
     /// All products, in the order in which they are listed.

@@ -87,6 +87,8 @@ impl Session {
         let token = RefreshToken {
             identity,
             session: SessionId::new(now, entropy),
+            tenant,
+            user,
             family: Secret::new(entropy),
             secret: Secret::new(entropy),
         };
@@ -143,12 +145,19 @@ impl Session {
     }
 }
 
-/// A refresh token: `bfr_` and base64url of identity and session (16 bytes each), what the family
-/// has in common and the secret that rotates (32 bytes each); 132 characters.
+/// A refresh token: `bfr_` and base64url of identity, session, tenant and user (16 bytes each, so
+/// that one read finds all), what the family has in common and the secret that rotates (32 bytes
+/// each); 175 characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshToken {
-    identity: IdentityId,
-    session: SessionId,
+    /// Whose session it says it belongs to.
+    pub identity: IdentityId,
+    /// Which session.
+    pub session: SessionId,
+    /// In which tenant.
+    pub tenant: TenantId,
+    /// As which user.
+    pub user: UserId,
     family: Secret,
     secret: Secret,
 }
@@ -159,16 +168,6 @@ pub struct RefreshToken {
 pub struct BadRefreshToken;
 
 impl RefreshToken {
-    /// Whose session it says it belongs to.
-    pub const fn identity(&self) -> IdentityId {
-        self.identity
-    }
-
-    /// Which session it says it belongs to.
-    pub const fn session(&self) -> SessionId {
-        self.session
-    }
-
     /// The half that rotates.
     pub const fn secret(&self) -> &Secret {
         &self.secret
@@ -182,11 +181,10 @@ impl RefreshToken {
 
     /// The text for its owner.
     pub fn expose_text(&self) -> String {
-        let mut bytes = Vec::with_capacity(96);
-        bytes.extend_from_slice(self.identity.bytes());
-        bytes.extend_from_slice(self.session.bytes());
-        bytes.extend_from_slice(self.family.expose());
-        bytes.extend_from_slice(self.secret.expose());
+        let Self { identity, session, tenant, user, family, secret } = self;
+        let ids = [identity.bytes(), session.bytes(), tenant.bytes(), user.bytes()];
+        let secrets = [family.expose(), secret.expose()];
+        let bytes = [ids.map(|id| *id).concat(), secrets.map(|secret| *secret).concat()].concat();
         format!("bfr_{}", URL_SAFE_NO_PAD.encode(bytes))
     }
 }
@@ -194,20 +192,27 @@ impl RefreshToken {
 impl FromStr for RefreshToken {
     type Err = BadRefreshToken;
     fn from_str(text: &str) -> Result<Self, BadRefreshToken> {
-        let text = text.strip_prefix("bfr_").filter(|t| t.len() == 128).ok_or(BadRefreshToken)?;
+        let text = text.strip_prefix("bfr_").ok_or(BadRefreshToken)?;
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadRefreshToken)?;
-        let (identity, rest) = bytes.split_first_chunk::<16>().ok_or(BadRefreshToken)?;
-        let (session, rest) = rest.split_first_chunk::<16>().ok_or(BadRefreshToken)?;
-        let (family, rest) = rest.split_first_chunk::<32>().ok_or(BadRefreshToken)?;
-        let (secret, _) = rest.split_first_chunk::<32>().ok_or(BadRefreshToken)?;
-        let id = |prefix, bytes: &[u8; 16]| format!("{prefix}_{}", hex::encode(bytes));
+        let bytes: [u8; 128] = bytes.try_into().map_err(|_| BadRefreshToken)?;
+        let (ids, secrets) = bytes.split_at(64);
+        let (ids, secrets) = (ids.as_chunks::<16>().0, secrets.as_chunks::<32>().0);
+        let ([identity, session, tenant, user], [family, secret]) = (ids, secrets) else {
+            return Err(BadRefreshToken);
+        };
         Ok(Self {
-            identity: id("idn", identity).parse().map_err(|_| BadRefreshToken)?,
-            session: id("ses", session).parse().map_err(|_| BadRefreshToken)?,
+            identity: id("idn", identity)?,
+            session: id("ses", session)?,
+            tenant: id("ten", tenant)?,
+            user: id("usr", user)?,
             family: Secret::from_bytes(*family),
             secret: Secret::from_bytes(*secret),
         })
     }
+}
+
+fn id<T: FromStr>(prefix: &str, bytes: &[u8]) -> Result<T, BadRefreshToken> {
+    format!("{prefix}_{}", hex::encode(bytes)).parse().map_err(|_| BadRefreshToken)
 }
 
 #[cfg(test)]
@@ -238,11 +243,12 @@ mod tests {
     fn token_prints_and_parses() {
         let (session, token) = open();
         let text = token.expose_text();
-        assert_eq!(text.len(), 132);
+        assert_eq!(text.len(), 175);
         assert_eq!(text.parse(), Ok(token.clone()));
-        assert_eq!((token.identity(), token.session()), (session.identity, session.id));
+        assert_eq!((token.tenant, token.user), (session.tenant, session.user));
+        assert_eq!((token.identity, token.session), (session.identity, session.id));
         let long = format!("{text}A");
-        for bad in ["", "bfr_", &text[4..], &text[..131], &long, &text.replace('A', "+")] {
+        for bad in ["", "bfr_", &text[4..], &text[..174], &long, &text.replace('A', "+")] {
             assert_eq!(bad.parse::<RefreshToken>(), Err(BadRefreshToken), "{bad}");
         }
     }

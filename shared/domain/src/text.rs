@@ -1,5 +1,6 @@
 //! Short texts that people type: names, telephone numbers, countries.
 
+use crate::failure::FieldFault;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -22,9 +23,8 @@ pub enum BadText {
     Form(&'static str),
 }
 
-impl BadText {
-    /// Stable code of a field error.
-    pub const fn code(self) -> &'static str {
+impl FieldFault for BadText {
+    fn code(&self) -> &'static str {
         match self {
             Self::Empty => "required",
             Self::TooLong(_) => "too_long",

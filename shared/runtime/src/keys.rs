@@ -38,7 +38,7 @@ impl Failure for KeyUnavailable {
 /// Signs with ES256 (RFC 7518, section 3.4).
 pub trait Signer: Send + Sync {
     /// The token of a draft.
-    fn sign<'a>(&'a self, draft: Draft) -> BoxFuture<'a, Result<String, KeyUnavailable>>;
+    fn sign(&self, draft: Draft) -> BoxFuture<'_, Result<String, KeyUnavailable>>;
 }
 
 /// Why something was not sealed or opened.
@@ -110,7 +110,7 @@ impl KmsKey {
 }
 
 impl Signer for KmsKey {
-    fn sign<'a>(&'a self, draft: Draft) -> BoxFuture<'a, Result<String, KeyUnavailable>> {
+    fn sign(&self, draft: Draft) -> BoxFuture<'_, Result<String, KeyUnavailable>> {
         Box::pin(async move {
             let digest = Sha256::digest(draft.signing_input());
             let answer = self

@@ -137,17 +137,21 @@ impl Table {
     /// and reach; `beside` happens in the same transaction.
     ///
     /// # Errors
-    /// [`CreateError`]; [`Refused::Condition`] with a place in `beside`.
+    /// [`CreateError`].
     pub async fn create_credential(
         &self,
         grant: &Grant,
-        entry: &Entry,
         credential: &Credential,
-        beside: Transaction,
+        beside: Option<Transaction>,
         entropy: &dyn Entropy,
     ) -> Result<(), CreateError> {
         let now = credential.created_at;
-        let own = beside.len();
+        let beside = beside.unwrap_or_default();
+        let until = credential.valid_until.map(|until| until.to_string());
+        let entry = Entry::about("credential", &credential.id)
+            .set("product", credential.product.name())
+            .set("max_event_age_days", credential.max_event_age_days())
+            .set("expires_at", until);
         for attempt in 0..crate::transaction::TRIES {
             let (roster, present) = self.rostered(grant.tenant(), credential.product).await?;
             let live: Vec<_> = present.into_iter().filter(|present| present.is_live(now)).collect();
@@ -160,11 +164,11 @@ impl Table {
             let next = Roster { credentials, version: roster.version.saturating_add(1) };
             let key = keys::credential_roster(grant.tenant(), credential.product);
             let item = entity::item(&key, &next)?;
-            let mut change = beside.clone();
-            change = if roster.version == 0 {
-                change.create(item)
+            let mut change = if roster.version == 0 {
+                Transaction::new().create(item)
             } else {
-                change.put(item, "#version = :before", [(":before", number(roster.version))])
+                let before = [(":before", number(roster.version))];
+                Transaction::new().put(item, "#version = :before", before)
             };
             let key = keys::credential(credential.id);
             change = change.create(match credential.valid_until {
@@ -174,10 +178,10 @@ impl Table {
                 }
                 None => entity::item(&key, credential)?,
             });
-            match self.commit(grant, entry, change, now, entropy).await {
+            match self.commit(grant, &entry, change.and(beside.clone()), now, entropy).await {
                 Ok(()) => return Ok(()),
                 // A rival changed the roster: count again.
-                Err(Refused::Condition(place)) if place == own => {
+                Err(Refused::Condition(0)) => {
                     crate::transaction::pause(attempt, entropy).await;
                 }
                 Err(error) => return Err(error.unexpected().into()),

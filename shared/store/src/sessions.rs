@@ -9,7 +9,7 @@ use belfry_domain::audit::Access;
 use belfry_domain::id::{IdentityId, SessionId, TenantId, UserId};
 use belfry_domain::policy::Proof;
 use belfry_domain::ports::Entropy;
-use belfry_domain::session::{Rotation, Session};
+use belfry_domain::session::Session;
 use jiff::Timestamp;
 
 /// A session with the membership it stands on, as of one moment.
@@ -46,18 +46,6 @@ impl Table {
             (Some(session), Some(user), Some(tenant)) => Some(Seen { session, user, tenant }),
             _ => None,
         })
-    }
-
-    /// Reads a session alone, for a refresh token, which does not name tenant and user.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn session(
-        &self,
-        identity: IdentityId,
-        session: SessionId,
-    ) -> Result<Option<Session>, StoreError> {
-        entity::get(self, &keys::session(identity, session)).await
     }
 
     /// Opens a session for a proven person: only if the identity is still as it was proven and the
@@ -124,7 +112,7 @@ impl Table {
     }
 
     /// Gives the session's refresh token up for its successor, if it is still the one that works; a
-    /// rotation is a use unless `last_used_at` says otherwise. False when a rival was faster or the
+    /// rotation is a use when `after` says so. False when a rival was faster or the
     /// session is over. 1 WRU.
     ///
     /// # Errors
@@ -133,12 +121,11 @@ impl Table {
         &self,
         before: &Session,
         after: &Session,
-        rotation: &Rotation,
     ) -> Result<bool, StoreError> {
         const UPDATE: &str =
             "SET #refresh = :refresh, #rotation = :rotation, #last_used_at = :last_used_at";
         const CONDITION: &str = "#refresh = :before";
-        let rotation = serde_dynamo::to_attribute_value(rotation)
+        let rotation = serde_dynamo::to_attribute_value(&after.rotation)
             .map_err(|error| StoreError::corrupt("a rotation", error))?;
         let call = self
             .client()

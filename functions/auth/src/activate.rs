@@ -1,0 +1,88 @@
+//! `POST /auth/activation`: accepts an invitation, with a first password or, for a person who has
+//! one, with a log-in.
+
+use crate::App;
+use crate::check_activation::{find, link_gone};
+use belfry_api::{Body, Problem, Request, Response, answer, request};
+use belfry_domain::failure::FieldError;
+use belfry_domain::id::{TenantId, UserId};
+use belfry_domain::password::{Password, PasswordHash};
+use belfry_store::accounts::Invitation;
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActivateBody {
+    token: String,
+    password: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Activated {
+    status: &'static str,
+    tenant_id: TenantId,
+    user_id: UserId,
+}
+
+pub(crate) async fn activate(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+    let body: ActivateBody = request::body(request)?;
+    let found = find(app, request, &body.token).await?;
+    let Invitation { user, tenant, identity, .. } = &found.invitation;
+    let password = if identity.password.is_none() {
+        Some(first_password(app, &found.invitation, body.password.as_deref())?)
+    } else {
+        logged_in(app, request, &found.invitation, body.password.is_some()).await?;
+        None
+    };
+    let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
+    let accepted = app
+        .table
+        .accept(&found.grant, &found.invitation, &found.hash, password.as_ref(), now, entropy)
+        .await?;
+    if !accepted {
+        return Err(link_gone());
+    }
+    tracing::info!(tenant.id = %tenant.id, user.id = %user.id, "membership accepted");
+    Ok(answer::ok(&Activated { status: "activated", tenant_id: tenant.id, user_id: user.id }))
+}
+
+/// The hash of a password that breaks no rule.
+fn first_password(
+    app: &App,
+    invitation: &Invitation,
+    typed: Option<&str>,
+) -> Result<PasswordHash, Problem> {
+    let pointer = "/password";
+    let typed = typed.ok_or_else(|| {
+        Problem::invalid(vec![FieldError::new(pointer, "required", "Choose a password.")])
+    })?;
+    let Invitation { user, tenant, .. } = invitation;
+    let personal = [
+        user.first_name.as_str(),
+        user.last_name.as_str(),
+        user.email.local_part(),
+        tenant.company.as_str(),
+    ];
+    let password = Password::new(typed);
+    password.check(&personal, pointer).map_err(Problem::invalid)?;
+    Ok(PasswordHash::of(&password, app.entropy.as_ref())?)
+}
+
+/// Requires that the invited person is logged in; a link never sets a password where there is one.
+async fn logged_in(
+    app: &App,
+    request: &Request,
+    invitation: &Invitation,
+    tries_to_set: bool,
+) -> Result<(), Problem> {
+    if tries_to_set || request::bearer(request).is_none() {
+        let detail = "You have a password already: log in, and send the link with the log-in.";
+        return Err(Problem::new(409, "login_required", detail));
+    }
+    let actor = app.authenticator.actor(request).await?;
+    if actor.identity() == invitation.identity.id {
+        Ok(())
+    } else {
+        Err(Problem::new(403, "other_person", "This link was sent to somebody else."))
+    }
+}

@@ -1,0 +1,81 @@
+//! `POST /auth/activation/check`: what a link would do. Changes nothing.
+
+use crate::App;
+use belfry_api::auth::origin;
+use belfry_api::{Body, Problem, Request, Response, answer, request};
+use belfry_domain::email::EmailAddress;
+use belfry_domain::id::TenantId;
+use belfry_domain::policy::{self, Grant};
+use belfry_domain::secret::{Secret, SecretHash};
+use belfry_domain::text::PersonName;
+use belfry_store::accounts::Invitation;
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckBody {
+    token: String,
+}
+
+#[derive(Serialize)]
+struct TenantView<'a> {
+    id: TenantId,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct UserView<'a> {
+    first_name: &'a PersonName,
+    last_name: &'a PersonName,
+    email: &'a EmailAddress,
+}
+
+#[derive(Serialize)]
+struct Checked<'a> {
+    /// What the link wants: a new password, or a log-in with the present one.
+    status: &'static str,
+    tenant: TenantView<'a>,
+    user: UserView<'a>,
+    expires_at: String,
+}
+
+pub(crate) async fn check_activation(
+    app: &App,
+    request: &Request,
+) -> Result<Response<Body>, Problem> {
+    let body: CheckBody = request::body(request)?;
+    let found = find(app, request, &body.token).await?;
+    let Invitation { link, user, tenant, identity } = &found.invitation;
+    let status = if identity.password.is_none() { "password_required" } else { "login_required" };
+    Ok(answer::ok(&Checked {
+        status,
+        tenant: TenantView { id: tenant.id, name: tenant.company.as_str() },
+        user: UserView {
+            first_name: &user.first_name,
+            last_name: &user.last_name,
+            email: &user.email,
+        },
+        expires_at: answer::time(link.valid_until),
+    }))
+}
+
+/// An invitation that may be accepted now.
+pub(crate) struct Found {
+    pub(crate) hash: SecretHash,
+    pub(crate) invitation: Invitation,
+    pub(crate) grant: Grant,
+}
+
+/// Unknown, used, replaced and expired links are one answer.
+pub(crate) fn link_gone() -> Problem {
+    Problem::new(410, "link_gone", "This link has expired or was used; ask for a new one.")
+}
+
+/// The invitation behind a link's token.
+pub(crate) async fn find(app: &App, request: &Request, token: &str) -> Result<Found, Problem> {
+    let hash = token.parse::<Secret>().map_err(|_| link_gone())?.hash();
+    let invitation = app.table.invitation(&hash).await?.ok_or_else(link_gone)?;
+    let Invitation { link, user, .. } = &invitation;
+    let grant = policy::accept(link, user, app.clock.now(), origin(request));
+    Ok(Found { hash, grant: grant.ok_or_else(link_gone)?, invitation })
+}
