@@ -12,6 +12,8 @@ pub mod failure;
 pub mod id;
 pub mod language;
 pub mod license;
+pub mod mail;
+pub mod outbox;
 pub mod password;
 pub mod policy;
 pub mod ports;

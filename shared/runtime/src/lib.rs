@@ -4,9 +4,11 @@
 pub mod authenticate;
 pub mod aws;
 pub mod env;
+pub mod events;
 pub mod http;
 pub mod keys;
 pub mod log;
+pub mod mail;
 pub mod metrics;
 pub mod queue;
 pub mod system;

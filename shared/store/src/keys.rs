@@ -2,8 +2,9 @@
 //! `infra/table.md` lists the access patterns.
 
 use belfry_domain::email::EmailAddress;
-use belfry_domain::id::{AuditId, CredentialId, IdentityId, SessionId, TenantId, UserId};
+use belfry_domain::id::{AuditId, CredentialId, IdentityId, OutboxId, SessionId, TenantId, UserId};
 use belfry_domain::license::ProductKey;
+use belfry_domain::outbox;
 use belfry_domain::ports::Day;
 use belfry_domain::product::Product;
 use belfry_domain::secret::SecretHash;
@@ -231,4 +232,14 @@ pub fn access(tenant: Option<TenantId>, at: Timestamp, id: AuditId) -> Key {
 /// A line of the back-office log.
 pub fn back_office(at: Timestamp, id: AuditId) -> Key {
     Key::new(format!("BO#{}", at.strftime("%Y%m")), id.to_string())
+}
+
+/// The outbox entries made on a day.
+pub fn outbox_day(day: Day) -> String {
+    format!("O#{}", day.compact())
+}
+
+/// Something that has to leave the system.
+pub fn outbox(id: OutboxId) -> Key {
+    Key::new(outbox_day(outbox::day(id)), id.to_string())
 }

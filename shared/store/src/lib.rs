@@ -4,6 +4,7 @@ pub mod audit;
 pub mod credentials;
 pub mod entity;
 pub mod keys;
+pub mod outbox;
 pub mod sessions;
 pub mod table;
 pub mod telemetry;

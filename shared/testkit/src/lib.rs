@@ -10,12 +10,16 @@
 
 pub mod condition;
 pub mod gate;
+pub mod keys;
+pub mod mail;
 pub mod queue;
 pub mod table;
 pub mod time;
 pub mod transport;
 
 pub use gate::{Crash, Gate, Held, Moment, Turnstile, Verdict};
+pub use keys::FakeSealer;
+pub use mail::{MailFault, MemoryMailer, Sent};
 pub use queue::{Fault, MemoryDoorbell, MemoryQueue};
 pub use table::EmbeddedTable;
 pub use time::{FakeClock, SeededEntropy};
