@@ -21,7 +21,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(api: &str) -> Result<Self> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build();
+        let http = reqwest::Client::builder().timeout(Duration::from_mins(1)).build();
         Ok(Self { http: http.doing("set up HTTP")?, api: api.to_owned() })
     }
 

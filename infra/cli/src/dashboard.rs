@@ -73,7 +73,7 @@ fn ages(page: &mut String, dashboards: &Value) {
     line(
         page,
         &format!(
-            "  {:<7} {:<26} {:<26} {:<17} {}",
+            "  {:<7} {:<25} {:<25} {:<17} {}",
             "days", "last contact", "last infection", "policy violated", "application violated"
         ),
     );
@@ -96,9 +96,9 @@ fn ages(page: &mut String, dashboards: &Value) {
             &format!(
                 "  {:<7} {} {:>8} {} {:>8} {:<17} {}",
                 name.trim_end_matches('d').replace("d+", "+"),
-                bar(seen, most_seen, 17),
+                bar(seen, most_seen, 16),
                 grouped(seen),
-                bar(infected, most_infected, 17),
+                bar(infected, most_infected, 16),
                 grouped(infected),
                 violation("policy"),
                 violation("application"),
@@ -117,7 +117,9 @@ fn rows(list: Option<&Value>, labels: &[&str]) -> Vec<(String, usize)> {
     let mut rows: Vec<(String, usize)> = Vec::new();
     for row in list.and_then(Value::as_array).into_iter().flatten() {
         let words = labels.iter().filter_map(|label| row.get(*label).and_then(Value::as_str));
-        let label = words.collect::<Vec<_>>().join(" ");
+        // A version is empty until an endpoint has told it.
+        let words = words.map(|word| if word.is_empty() { "unknown" } else { word });
+        let label = words.collect::<Vec<_>>().join(" ").replace("unknown unknown", "unknown");
         let count = number(row, "/count");
         match rows.iter_mut().find(|(other, _)| *other == label) {
             Some((_, sum)) => *sum += count,
@@ -140,7 +142,8 @@ fn side_by_side(
 ) {
     const HALF: usize = WIDTH / 2 - 1;
     let column = |rows: &[(String, usize)]| -> Vec<String> {
-        let most = rows.iter().map(|(_, count)| *count).max().unwrap_or_default();
+        // The rest, summed up in the last row, is no measure for the others.
+        let most = rows.iter().take(ROWS - 1).map(|(_, count)| *count).max().unwrap_or_default();
         rows.iter()
             .map(|(label, count)| {
                 format!("  {} {} {:>7}", fitted(label, 24), bar(*count, most, 14), grouped(*count))
@@ -156,11 +159,11 @@ fn side_by_side(
     line(page, "");
 }
 
-/// A bar of at most `width` columns, drawn in eighths; anything above nothing shows.
+/// A bar of at most `width` columns, drawn in eighths; the smallest count shows too.
 fn bar(count: usize, most: usize, width: usize) -> String {
     const PARTS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
     let eighths = (count * width * 8).checked_div(most).unwrap_or_default();
-    let eighths = eighths.max(usize::from(count > 0));
+    let eighths = eighths.clamp(usize::from(count > 0), width * 8);
     let part = PARTS.get(eighths % 8).filter(|_| eighths % 8 > 0);
     let drawn: String = std::iter::repeat_n('█', eighths / 8).chain(part.copied()).collect();
     fitted(&drawn, width)

@@ -106,12 +106,11 @@ async fn tenant(
     progress: &mut Progress,
 ) -> Result<DemoTenant> {
     let step = Console::step(format!("Creating the demo tenant {COMPANY}"));
-    let tenant_id = match progress.tenant_id.clone() {
-        Some(id) => id,
-        None => {
-            let answer = backoffice::call(stack, keys, &create_tenant()).await?;
-            text_at(&answer, "/tenant/id")?
-        }
+    let tenant_id = if let Some(id) = progress.tenant_id.clone() {
+        id
+    } else {
+        let answer = backoffice::call(stack, keys, &create_tenant()).await?;
+        text_at(&answer, "/tenant/id")?
     };
     progress.tenant_id = Some(tenant_id.clone());
     workspace.keep(FILE, progress)?;

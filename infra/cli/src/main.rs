@@ -167,13 +167,12 @@ async fn run(belfry: Belfry, console: Console) -> Result<()> {
 async fn up(workspace: &Workspace, keys: &Keys, options: &Up, console: Console) -> Result<()> {
     tools::install(workspace)?;
     deploy::build(workspace, options.profile)?;
-    let daemon = match Daemon::running(workspace).await {
-        Some(daemon) => daemon,
-        None => {
-            // What an earlier endpoint held went with it.
-            clear(workspace).await?;
-            Daemon::start(workspace, options.port).await?
-        }
+    let daemon = if let Some(daemon) = Daemon::running(workspace).await {
+        daemon
+    } else {
+        // What an earlier endpoint held went with it.
+        clear(workspace).await?;
+        Daemon::start(workspace, options.port).await?
     };
     let mut stack = deploy::deploy(workspace, &daemon)?;
     if options.no_demo {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::{Doing, Failure, Result};
 use crate::workspace::Workspace;
 
-/// Name of the local CloudFormation stack.
+/// Name of the local stack.
 pub(crate) const LOCAL: &str = "belfry";
 
 /// The file in `.local`.
@@ -45,7 +45,7 @@ pub(crate) struct DemoTenant {
 /// Which stack a command is for.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Which {
-    /// CloudFormation stack in an AWS account; without it, the local one
+    /// Name of a stack in an AWS account; without it, the local one
     #[arg(long, global = true, env = "BELFRY_STACK")]
     stack: Option<String>,
     /// AWS region of that stack
@@ -109,7 +109,7 @@ struct Output {
     value: String,
 }
 
-/// The outputs of a CloudFormation stack.
+/// The outputs of a deployed stack.
 pub(crate) fn outputs(
     workspace: &Workspace,
     stack: &str,

@@ -23,7 +23,8 @@ const QUEUES: [(&str, &str); 4] = [
 /// The state of a stack.
 #[derive(Debug, Serialize)]
 pub(crate) struct Status {
-    status: &'static str,
+    #[serde(rename = "status")]
+    outcome: &'static str,
     running: bool,
     stack: Option<Stack>,
     queues: BTreeMap<&'static str, Depth>,
@@ -31,7 +32,7 @@ pub(crate) struct Status {
 
 /// Asks after a stack. A local one that is not running is no error.
 pub(crate) async fn of(workspace: &Workspace, which: &Which, keys: &Keys) -> Result<Status> {
-    let mut status = Status { status: "ok", running: false, stack: None, queues: BTreeMap::new() };
+    let mut status = Status { outcome: "ok", running: false, stack: None, queues: BTreeMap::new() };
     if which.is_local() && Daemon::running(workspace).await.is_none() {
         return Ok(status);
     }
