@@ -11,7 +11,7 @@ use serde::Serialize;
 
 /// An endpoint as the API shows it. Days are UTC dates.
 #[derive(Debug, Serialize)]
-pub struct EndpointView<'a> {
+pub(crate) struct EndpointView<'a> {
     product: Product,
     id: &'a str,
     kind: &'static str,
@@ -30,7 +30,7 @@ pub struct EndpointView<'a> {
 
 impl<'a> EndpointView<'a> {
     /// Of this endpoint.
-    pub fn new(product: Product, id: &'a str, present: &'a Present) -> Self {
+    pub(crate) fn new(product: Product, id: &'a str, present: &'a Present) -> Self {
         let (os, os_version) = present.system();
         let date = |sign| present.last(sign).map(Day::date);
         let infected = present.infected();

@@ -1,1 +1,33 @@
-fn main() {}
+//! Composition root of `dashboard`.
+
+use belfry_api::auth::Tokens;
+use belfry_runtime::authenticate::Authenticator;
+use belfry_runtime::aws::Aws;
+use belfry_runtime::keys::KmsKey;
+use belfry_runtime::queue::SqsQueue;
+use belfry_runtime::system::{SystemClock, SystemEntropy};
+use belfry_runtime::{Error, env, http, log};
+use dashboard::App;
+use std::sync::Arc;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    log::init();
+    let aws = Aws::from_env()?;
+    let console = env::required(env::CONSOLE_URL)?;
+    let table = aws.table()?;
+    let bell = SqsQueue::new(aws.sqs(), env::required(env::MAIL_QUEUE_URL)?);
+    let key = KmsKey::new(aws.kms(), env::required(env::SIGNING_KEY_ID)?);
+    table.warm_up().await?;
+    bell.warm_up().await?;
+    let tokens = Tokens::new(console.clone(), &key.public_key().await?)?;
+    let clock = Arc::new(SystemClock);
+    let app = App {
+        authenticator: Authenticator::new(table.clone(), tokens, clock.clone()),
+        table,
+        bell: Arc::new(bell),
+        clock,
+        entropy: Arc::new(SystemEntropy),
+    };
+    http::serve(app, console).await
+}

@@ -4,36 +4,36 @@ use belfry_domain::telemetry::envelope::Issue;
 use serde::Serialize;
 
 /// Most errors, and most warnings, that an answer lists.
-pub const MOST_LISTED: usize = 100;
+pub(crate) const MOST_LISTED: usize = 100;
 
 /// An issue of one event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EventIssue {
+pub(crate) struct EventIssue {
     /// Position in the batch, from 0.
-    pub index: usize,
+    pub(crate) index: usize,
     /// The event's id, where it has a readable one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+    pub(crate) id: Option<String>,
     /// Stable, `snake_case`.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// JSON pointer into the event.
-    pub pointer: String,
+    pub(crate) pointer: String,
     /// One English sentence.
-    pub detail: String,
+    pub(crate) detail: String,
 }
 
 /// A list that keeps its first entries and counts the rest.
 #[derive(Debug, Default)]
-pub struct Listed {
+pub(crate) struct Listed {
     /// The first [`MOST_LISTED`].
-    pub entries: Vec<EventIssue>,
+    pub(crate) entries: Vec<EventIssue>,
     /// How many more there were.
-    pub omitted: usize,
+    pub(crate) omitted: usize,
 }
 
 impl Listed {
     /// Adds the issues of one event.
-    pub fn add(&mut self, index: usize, id: Option<&str>, issues: Vec<Issue>) {
+    pub(crate) fn add(&mut self, index: usize, id: Option<&str>, issues: Vec<Issue>) {
         for Issue { pointer, code, detail } in issues {
             if self.entries.len() < MOST_LISTED {
                 let id = id.map(str::to_owned);
@@ -47,19 +47,19 @@ impl Listed {
 
 /// The body of a 202.
 #[derive(Debug, Serialize)]
-pub struct BatchView<'a> {
+pub(crate) struct BatchView<'a> {
     /// Under which the batch is remembered for 30 days.
-    pub batch_id: &'a str,
+    pub(crate) batch_id: &'a str,
     /// Events that were taken.
-    pub accepted: usize,
+    pub(crate) accepted: usize,
     /// Events that were refused; send them again, mended, in a new batch.
-    pub rejected: usize,
+    pub(crate) rejected: usize,
     /// Why, at most 100.
-    pub errors: &'a [EventIssue],
+    pub(crate) errors: &'a [EventIssue],
     /// How many more errors there were.
-    pub errors_omitted: usize,
+    pub(crate) errors_omitted: usize,
     /// What the sender should know of events that were taken, at most 100.
-    pub warnings: &'a [EventIssue],
+    pub(crate) warnings: &'a [EventIssue],
     /// How many more warnings there were.
-    pub warnings_omitted: usize,
+    pub(crate) warnings_omitted: usize,
 }
