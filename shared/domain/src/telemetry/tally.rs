@@ -13,6 +13,34 @@ pub const WINDOW_DAYS: i32 = 31;
 /// Most (system, version) pairs and most agent versions of a stream; later ones are `other`.
 pub const MOST_NAMES: usize = 200;
 
+/// A number for each kind of endpoint. A name stands once beside both.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PerKind<T> {
+    computers: T,
+    mobiles: T,
+}
+
+impl<T: Copy + Default + PartialEq> PerKind<T> {
+    /// The number of one kind.
+    pub const fn of(self, kind: Kind) -> T {
+        match kind {
+            Kind::Computer => self.computers,
+            Kind::Mobile => self.mobiles,
+        }
+    }
+
+    const fn of_mut(&mut self, kind: Kind) -> &mut T {
+        match kind {
+            Kind::Computer => &mut self.computers,
+            Kind::Mobile => &mut self.mobiles,
+        }
+    }
+
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A system and its version.
 pub type System = (String, String);
 
@@ -21,19 +49,15 @@ pub type System = (String, String);
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delta {
     signs: BTreeMap<(Sign, Kind, Day), i64>,
-    endpoints: BTreeMap<Kind, i64>,
-    infected: BTreeMap<Kind, i64>,
+    endpoints: PerKind<i64>,
+    infected: PerKind<i64>,
     /// `None` is `other`.
-    systems: BTreeMap<(Option<System>, Kind), i64>,
-    agents: BTreeMap<(Option<String>, Kind), i64>,
+    systems: BTreeMap<Option<System>, PerKind<i64>>,
+    agents: BTreeMap<Option<String>, PerKind<i64>>,
     events: BTreeMap<(EventType, Option<Severity>, Day), u64>,
     unprocessable: u64,
     /// Latest receive time, Unix milliseconds.
     data_as_of: i64,
-}
-
-fn add<K: Ord>(cells: &mut BTreeMap<K, i64>, key: K, weight: i64) {
-    *cells.entry(key).or_default() += weight;
 }
 
 impl Delta {
@@ -43,22 +67,22 @@ impl Delta {
     pub fn contribute(&mut self, present: Option<&Present>, weight: i64) {
         let Some(present) = present else { return };
         let kind = present.kind;
-        add(&mut self.endpoints, kind, weight);
+        *self.endpoints.of_mut(kind) += weight;
         if present.infected() {
-            add(&mut self.infected, kind, weight);
+            *self.infected.of_mut(kind) += weight;
         }
         for sign in Sign::ALL {
             if let Some(day) = present.last(sign) {
-                add(&mut self.signs, (sign, kind, day), weight);
+                *self.signs.entry((sign, kind, day)).or_default() += weight;
             }
         }
         let system = (present.system_cell == Cell::Named).then(|| {
             let (os, version) = present.system();
             (os.to_owned(), version.to_owned())
         });
-        add(&mut self.systems, (system, kind), weight);
+        *self.systems.entry(system).or_default().of_mut(kind) += weight;
         let agent = (present.agent_cell == Cell::Named).then(|| present.agent().to_owned());
-        add(&mut self.agents, (agent, kind), weight);
+        *self.agents.entry(agent).or_default().of_mut(kind) += weight;
     }
 
     /// Counts an event.
@@ -79,10 +103,8 @@ impl Delta {
     /// Drops what comes to nothing.
     pub fn settle(&mut self) {
         self.signs.retain(|_, n| *n != 0);
-        self.endpoints.retain(|_, n| *n != 0);
-        self.infected.retain(|_, n| *n != 0);
-        self.systems.retain(|_, n| *n != 0);
-        self.agents.retain(|_, n| *n != 0);
+        self.systems.retain(|_, n| !n.is_nothing());
+        self.agents.retain(|_, n| !n.is_nothing());
     }
 }
 
@@ -137,10 +159,10 @@ pub struct Tallies {
     /// Days before it are summed.
     horizon: Day,
     signs: BTreeMap<(Sign, Kind), Ages>,
-    endpoints: BTreeMap<Kind, u64>,
-    infected: BTreeMap<Kind, u64>,
-    systems: BTreeMap<(Option<System>, Kind), u64>,
-    agents: BTreeMap<(Option<String>, Kind), u64>,
+    endpoints: PerKind<u64>,
+    infected: PerKind<u64>,
+    systems: BTreeMap<Option<System>, PerKind<u64>>,
+    agents: BTreeMap<Option<String>, PerKind<u64>>,
     events: BTreeMap<(EventType, Option<Severity>), Daily>,
     unprocessable: u64,
     data_as_of: i64,
@@ -151,8 +173,8 @@ impl Default for Tallies {
         Self {
             horizon: Day::from_number(0),
             signs: BTreeMap::new(),
-            endpoints: BTreeMap::new(),
-            infected: BTreeMap::new(),
+            endpoints: PerKind::default(),
+            infected: PerKind::default(),
             systems: BTreeMap::new(),
             agents: BTreeMap::new(),
             events: BTreeMap::new(),
@@ -170,14 +192,19 @@ fn shift(count: &mut u64, by: i64) -> Result<(), Damaged> {
     Ok(())
 }
 
-fn shift_all<K: Ord + Clone>(
-    counts: &mut BTreeMap<K, u64>,
-    by: &BTreeMap<K, i64>,
+fn shift_kinds(counts: &mut PerKind<u64>, by: PerKind<i64>) -> Result<(), Damaged> {
+    shift(&mut counts.computers, by.computers)?;
+    shift(&mut counts.mobiles, by.mobiles)
+}
+
+fn shift_names<K: Ord + Clone>(
+    counts: &mut BTreeMap<K, PerKind<u64>>,
+    by: &BTreeMap<K, PerKind<i64>>,
 ) -> Result<(), Damaged> {
-    for (key, change) in by {
-        shift(counts.entry(key.clone()).or_default(), *change)?;
+    for (name, change) in by {
+        shift_kinds(counts.entry(name.clone()).or_default(), *change)?;
     }
-    counts.retain(|_, n| *n != 0);
+    counts.retain(|_, n| !n.is_nothing());
     Ok(())
 }
 
@@ -203,10 +230,10 @@ impl Tallies {
                 ages.days.retain(|_, n| *n != 0);
             }
         }
-        shift_all(&mut self.endpoints, &delta.endpoints)?;
-        shift_all(&mut self.infected, &delta.infected)?;
-        shift_all(&mut self.systems, &delta.systems)?;
-        shift_all(&mut self.agents, &delta.agents)?;
+        shift_kinds(&mut self.endpoints, delta.endpoints)?;
+        shift_kinds(&mut self.infected, delta.infected)?;
+        shift_names(&mut self.systems, &delta.systems)?;
+        shift_names(&mut self.agents, &delta.agents)?;
         for daily in self.events.values_mut() {
             daily.days = daily.days.split_off(&horizon);
         }
@@ -223,13 +250,13 @@ impl Tallies {
     }
 
     /// Endpoints present, by kind.
-    pub fn endpoints(&self, kind: Kind) -> u64 {
-        self.endpoints.get(&kind).copied().unwrap_or(0)
+    pub const fn endpoints(&self, kind: Kind) -> u64 {
+        self.endpoints.of(kind)
     }
 
     /// Endpoints infected now, by kind.
-    pub fn infected(&self, kind: Kind) -> u64 {
-        self.infected.get(&kind).copied().unwrap_or(0)
+    pub const fn infected(&self, kind: Kind) -> u64 {
+        self.infected.of(kind)
     }
 
     /// Endpoints by the age of their latest sign.
@@ -248,12 +275,12 @@ impl Tallies {
 
     /// Endpoints by system and kind; `None` is `other`.
     pub fn systems(&self) -> impl Iterator<Item = (Option<&System>, Kind, u64)> {
-        self.systems.iter().map(|((system, kind), n)| (system.as_ref(), *kind, *n))
+        by_kind(&self.systems).map(|(system, kind, n)| (system.as_ref(), kind, n))
     }
 
     /// Endpoints by agent version and kind; `None` is `other`.
     pub fn agents(&self) -> impl Iterator<Item = (Option<&str>, Kind, u64)> {
-        self.agents.iter().map(|((agent, kind), n)| (agent.as_deref(), *kind, *n))
+        by_kind(&self.agents).map(|(agent, kind, n)| (agent.as_deref(), kind, n))
     }
 
     /// Events that could not be processed, since the beginning.
@@ -269,8 +296,8 @@ impl Tallies {
     /// The names that have a cell of their own.
     pub fn names(&self) -> Names {
         Names {
-            systems: self.systems.keys().filter_map(|(system, _)| system.clone()).collect(),
-            agents: self.agents.keys().filter_map(|(agent, _)| agent.clone()).collect(),
+            systems: self.systems.keys().flatten().cloned().collect(),
+            agents: self.agents.keys().flatten().cloned().collect(),
         }
     }
 
@@ -289,6 +316,11 @@ impl Tallies {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Damaged> {
         postcard::from_bytes(bytes).map_err(|e| Damaged::new("tallies", e))
     }
+}
+
+fn by_kind<K>(counts: &BTreeMap<K, PerKind<u64>>) -> impl Iterator<Item = (&K, Kind, u64)> {
+    let each = |(name, n): (_, &PerKind<u64>)| Kind::ALL.map(|kind| (name, kind, n.of(kind)));
+    counts.iter().flat_map(each).filter(|(_, _, n)| *n > 0)
 }
 
 /// Which names have a cell, while a plan is made.
