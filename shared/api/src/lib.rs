@@ -4,6 +4,10 @@ pub mod answer;
 pub mod auth;
 pub mod problem;
 pub mod request;
+#[cfg(feature = "openapi")]
+pub mod routes;
+#[cfg(feature = "openapi")]
+mod schemas;
 
 pub use lambda_http::{Body, Request, Response};
 pub use problem::Problem;
