@@ -6,6 +6,10 @@ pub mod fields;
 pub mod page;
 pub mod problem;
 pub mod request;
+#[cfg(feature = "openapi")]
+pub mod routes;
+#[cfg(feature = "openapi")]
+mod schemas;
 
 pub use lambda_http::{Body, Request, Response};
 pub use problem::Problem;

@@ -1,0 +1,435 @@
+//! The routes, as one table: which function answers, who may call, what goes in and out. From it
+//! comes infra/openapi.json (`OpenAPI` 3.1); tests hold the table, the functions' `match`,
+//! template.yaml and real answers together. No function carries it (feature `openapi`).
+
+use crate::schemas;
+use serde_json::{Map, Value, json};
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// Anybody.
+    Anyone,
+    /// A person at the console, with an access token.
+    Console,
+    /// Either: a person who is logged in says so.
+    AnyoneOrConsole,
+    /// A product, with its credential.
+    Product,
+}
+
+/// A parameter of the query or a header.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// Name.
+    pub name: &'static str,
+    /// `query` or `header`.
+    pub place: &'static str,
+    /// What it does.
+    pub description: &'static str,
+    /// Its schema.
+    pub schema: fn() -> Value,
+}
+
+/// A route.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// The function that answers.
+    pub function: &'static str,
+    /// `"POST /auth/login"`, the same string as in the function and in template.yaml.
+    pub route: &'static str,
+    /// Name of the operation, `camelCase`.
+    pub operation: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+    /// Who may call.
+    pub caller: Caller,
+    /// Parameters beside those of the path.
+    pub parameters: &'static [Parameter],
+    /// Media type and schema of the body.
+    pub body: Option<(&'static str, &'static str)>,
+    /// Status and schema of the answer; no schema when it has no body.
+    pub answer: (u16, Option<&'static str>),
+    /// Statuses of problems and their codes.
+    pub problems: &'static [(u16, &'static str)],
+}
+
+const JSON: &str = "application/json";
+
+const BROWSER: Parameter = Parameter {
+    name: "X-Belfry-Client",
+    place: "header",
+    description: "`browser` keeps the refresh token in a `__Host-` cookie, out of reach of scripts.",
+    schema: || json!({"enum": ["browser"]}),
+};
+
+const BACKGROUND: Parameter = Parameter {
+    name: "X-Background",
+    place: "header",
+    description: "`1` marks a request that is no activity of the person: it does not prolong the session.",
+    schema: || json!({"enum": ["1"]}),
+};
+
+const fn query(name: &'static str, description: &'static str, schema: fn() -> Value) -> Parameter {
+    Parameter { name, place: "query", description, schema }
+}
+
+/// Every route of the API.
+pub const ROUTES: &[Route] = &[
+    Route {
+        function: "auth",
+        route: "POST /auth/login",
+        operation: "logIn",
+        summary: "Opens a session. Unknown address, wrong password and inactive user have one answer.",
+        caller: Caller::Anyone,
+        parameters: &[BROWSER],
+        body: Some((JSON, "LogIn")),
+        answer: (200, Some("LoggedIn")),
+        problems: &[
+            (400, "malformed"),
+            (401, "invalid_credentials"),
+            (415, "unsupported_media_type"),
+            (422, "invalid"),
+        ],
+    },
+    Route {
+        function: "auth",
+        route: "POST /auth/refresh",
+        operation: "refresh",
+        summary: "Exchanges a refresh token for an access token and the next refresh token. \
+                  A browser sends the cookie and no body.",
+        caller: Caller::Anyone,
+        parameters: &[BROWSER, BACKGROUND],
+        body: Some((JSON, "Refresh")),
+        answer: (200, Some("Refreshed")),
+        problems: &[
+            (400, "malformed"),
+            (401, "session_over"),
+            (415, "unsupported_media_type"),
+            (422, "invalid"),
+        ],
+    },
+    Route {
+        function: "auth",
+        route: "POST /auth/logout",
+        operation: "logOut",
+        summary: "Ends the session of the access token or, without one, of the refresh token.",
+        caller: Caller::AnyoneOrConsole,
+        parameters: &[BROWSER],
+        body: Some((JSON, "Refresh")),
+        answer: (204, None),
+        problems: &[
+            (400, "malformed"),
+            (401, "session_over, unauthenticated"),
+            (415, "unsupported_media_type"),
+            (422, "invalid"),
+        ],
+    },
+    Route {
+        function: "auth",
+        route: "POST /auth/activation/check",
+        operation: "checkActivation",
+        summary: "Says what a mailed link wants; changes nothing.",
+        caller: Caller::Anyone,
+        parameters: &[],
+        body: Some((JSON, "CheckActivation")),
+        answer: (200, Some("ActivationChecked")),
+        problems: &[
+            (400, "malformed"),
+            (410, "link_gone"),
+            (415, "unsupported_media_type"),
+            (422, "invalid"),
+        ],
+    },
+    Route {
+        function: "auth",
+        route: "POST /auth/activation",
+        operation: "activate",
+        summary: "Accepts an invitation: with a first password or, for a person who has one, with a log-in.",
+        caller: Caller::AnyoneOrConsole,
+        parameters: &[],
+        body: Some((JSON, "Activate")),
+        answer: (200, Some("Activated")),
+        problems: &[
+            (400, "malformed"),
+            (401, "unauthenticated"),
+            (403, "other_person"),
+            (409, "login_required"),
+            (410, "link_gone"),
+            (415, "unsupported_media_type"),
+            (422, "invalid"),
+        ],
+    },
+    Route {
+        function: "auth",
+        route: "GET /me",
+        operation: "getMe",
+        summary: "The caller's own profile in the session's tenant.",
+        caller: Caller::Console,
+        parameters: &[BACKGROUND],
+        body: None,
+        answer: (200, Some("Me")),
+        problems: &[(401, "unauthenticated")],
+    },
+    Route {
+        function: "tenant",
+        route: "GET /products/{product}/credentials",
+        operation: "listCredentials",
+        summary: "The tenant's credentials for a product, the oldest first; never a secret.",
+        caller: Caller::Console,
+        parameters: &[BACKGROUND],
+        body: None,
+        answer: (200, Some("CredentialPage")),
+        problems: &[(401, "unauthenticated"), (403, "forbidden"), (404, "not_found")],
+    },
+    Route {
+        function: "tenant",
+        route: "POST /products/{product}/credentials",
+        operation: "createCredential",
+        summary: "Makes a credential and shows its secret, this once. At most two are live, for rotation.",
+        caller: Caller::Console,
+        parameters: &[],
+        body: Some((JSON, "CreateCredential")),
+        answer: (201, Some("NewCredential")),
+        problems: &[
+            (400, "malformed"),
+            (401, "unauthenticated"),
+            (403, "forbidden"),
+            (404, "not_found"),
+            (409, "credential_limit, license_missing"),
+            (415, "unsupported_media_type"),
+            (422, "invalid"),
+        ],
+    },
+    Route {
+        function: "tenant",
+        route: "DELETE /products/{product}/credentials/{id}",
+        operation: "revokeCredential",
+        summary: "Revokes a credential: the next request with it is refused.",
+        caller: Caller::Console,
+        parameters: &[],
+        body: None,
+        answer: (204, None),
+        problems: &[(401, "unauthenticated"), (403, "forbidden"), (404, "not_found")],
+    },
+    Route {
+        function: "tenant",
+        route: "GET /.well-known/jwks.json",
+        operation: "getKeys",
+        summary: "The public key of access tokens (RFC 7517).",
+        caller: Caller::Anyone,
+        parameters: &[],
+        body: None,
+        answer: (200, Some("KeySet")),
+        problems: &[],
+    },
+    Route {
+        function: "ingest",
+        route: "POST /telemetry",
+        operation: "sendTelemetry",
+        summary: "Takes a batch of CloudEvents 1.0. Each event is judged by itself. Deduplication is by \
+                  batch, not by event id: repeating a batch is safe for 30 days. gzip is accepted.",
+        caller: Caller::Product,
+        parameters: &[Parameter {
+            name: "Idempotency-Key",
+            place: "header",
+            description: "Id of the batch; without it the SHA-256 of the inflated body.",
+            schema: || json!({"type": "string", "pattern": "^[ -~]{1,128}$"}),
+        }],
+        body: Some(("application/cloudevents-batch+json", "Batch")),
+        answer: (202, Some("BatchTaken")),
+        problems: &[
+            (400, "bad_idempotency_key, empty_batch, not_gzip, not_json"),
+            (401, "unauthenticated"),
+            (413, "batch_too_large, too_many_events"),
+            (415, "unsupported_media_type"),
+            (422, "all_rejected"),
+        ],
+    },
+    Route {
+        function: "dashboard",
+        route: "GET /dashboard",
+        operation: "getDashboard",
+        summary: "The figures of the dashboard. A day is a UTC day; the period selects endpoints by the \
+                  day of their latest contact, infection or violation, and events by their day.",
+        caller: Caller::Console,
+        parameters: &[BACKGROUND, query("period", "Default `0-2d`.", schemas::period)],
+        body: None,
+        answer: (200, Some("Dashboard")),
+        problems: &[(401, "unauthenticated"), (403, "forbidden"), (422, "invalid")],
+    },
+    Route {
+        function: "dashboard",
+        route: "GET /endpoints",
+        operation: "listEndpoints",
+        summary: "Endpoints of all products.",
+        caller: Caller::Console,
+        parameters: &[
+            BACKGROUND,
+            query("product", "Only of this product.", schemas::product),
+            query("kind", "Only of this kind.", schemas::kind),
+            query("os", "Only with this operating system.", schemas::filter),
+            query("infected", "Only infected ones, or only others.", || json!({"type": "boolean"})),
+            query("last_seen", "Only those last seen in this period.", schemas::period),
+            query(
+                "limit",
+                "Rows of a page; default 50.",
+                || json!({"type": "integer", "minimum": 1, "maximum": 200}),
+            ),
+            query("cursor", "`next_cursor` of the page before.", || json!({"type": "string"})),
+        ],
+        body: None,
+        answer: (200, Some("EndpointPage")),
+        problems: &[
+            (400, "cursor_invalid"),
+            (401, "unauthenticated"),
+            (403, "forbidden"),
+            (422, "invalid"),
+        ],
+    },
+    Route {
+        function: "dashboard",
+        route: "GET /endpoints/{product}/{id}",
+        operation: "getEndpoint",
+        summary: "One endpoint.",
+        caller: Caller::Console,
+        parameters: &[BACKGROUND],
+        body: None,
+        answer: (200, Some("Endpoint")),
+        problems: &[(401, "unauthenticated"), (403, "forbidden"), (404, "not_found")],
+    },
+    Route {
+        function: "dashboard",
+        route: "DELETE /endpoints/{product}/{id}",
+        operation: "removeEndpoint",
+        summary: "Takes a dead endpoint out of every figure, in the background.",
+        caller: Caller::Console,
+        parameters: &[],
+        body: None,
+        answer: (202, Some("EndpointRemoval")),
+        problems: &[(401, "unauthenticated"), (403, "forbidden"), (404, "not_found")],
+    },
+];
+
+/// The whole document.
+pub fn document() -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for route in ROUTES {
+        let (method, path) = route.route.split_once(' ').unwrap_or_default();
+        let operations = paths.entry(path).or_insert_with(|| json!({}));
+        operations[method.to_ascii_lowercase()] = operation(route, path);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Belfry",
+            "version": "1",
+            "description": "Security management of many point products in one console. Errors are \
+                problem details (RFC 9457); clients act on `code`, and expect values of `status` \
+                and attributes that they do not know yet.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{
+            "url": "https://{api}.execute-api.{region}.amazonaws.com/v1",
+            "variables": {"api": {"default": "api"}, "region": {"default": "us-east-1"}},
+        }],
+        "paths": paths,
+        "components": {
+            "schemas": schemas::all(),
+            "securitySchemes": {
+                "console": {
+                    "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                    "description": "Access token of a person, ES256, at most 5 minutes.",
+                },
+                "product": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "Product credential, shown once when it is created.",
+                },
+            },
+            "headers": {
+                "X-Request-Id": {
+                    "description": "Names the request in our logs.",
+                    "schema": {"type": "string"},
+                },
+                "Retry-After": {
+                    "description": "Seconds to wait.",
+                    "schema": {"type": "integer", "minimum": 0},
+                },
+            },
+        },
+    })
+}
+
+fn operation(route: &Route, path: &str) -> Value {
+    let mut operation = json!({
+        "operationId": route.operation,
+        "tags": [route.function],
+        "summary": route.summary,
+        "security": security(route.caller),
+        "responses": responses(route),
+    });
+    let parameters: Vec<Value> =
+        path_parameters(path).chain(route.parameters.iter().map(parameter)).collect();
+    if !parameters.is_empty() {
+        operation["parameters"] = parameters.into();
+    }
+    if let Some((media, schema)) = route.body {
+        // A browser's refresh token is in its cookie, and a person's session in the access token.
+        operation["requestBody"] = json!({
+            "required": schema != "Refresh",
+            "content": {media: {"schema": schemas::reference(schema)}},
+        });
+    }
+    operation
+}
+
+fn path_parameters(path: &str) -> impl Iterator<Item = Value> {
+    let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    names.map(|name| {
+        let schema = if name == "product" { schemas::product() } else { json!({"type": "string"}) };
+        json!({"name": name, "in": "path", "required": true, "schema": schema})
+    })
+}
+
+fn parameter(parameter: &Parameter) -> Value {
+    json!({
+        "name": parameter.name,
+        "in": parameter.place,
+        "description": parameter.description,
+        "schema": (parameter.schema)(),
+    })
+}
+
+fn security(caller: Caller) -> Value {
+    match caller {
+        Caller::Anyone => json!([]),
+        Caller::Console => json!([{"console": []}]),
+        Caller::AnyoneOrConsole => json!([{"console": []}, {}]),
+        Caller::Product => json!([{"product": []}]),
+    }
+}
+
+fn responses(route: &Route) -> Value {
+    let request_id = json!({"$ref": "#/components/headers/X-Request-Id"});
+    let problem = |description: &str| {
+        json!({
+            "description": description,
+            "headers": {"X-Request-Id": request_id},
+            "content": {"application/problem+json": {"schema": schemas::reference("Problem")}},
+        })
+    };
+    let (status, schema) = route.answer;
+    let mut answer = json!({"description": "Done.", "headers": {"X-Request-Id": request_id}});
+    if let Some(schema) = schema {
+        answer["content"] = json!({JSON: {"schema": schemas::reference(schema)}});
+    }
+    let mut responses = Map::from_iter([(status.to_string(), answer)]);
+    for (status, codes) in route.problems {
+        responses.insert(status.to_string(), problem(&format!("Codes: {codes}.")));
+    }
+    let mut unavailable = problem("Codes end in `_unavailable`, or `busy`: send the same again.");
+    unavailable["headers"]["Retry-After"] = json!({"$ref": "#/components/headers/Retry-After"});
+    responses.insert("503".to_owned(), unavailable);
+    responses.insert("500".to_owned(), problem("Code: internal."));
+    Value::Object(responses)
+}

@@ -1,0 +1,477 @@
+//! Schemas of bodies and answers (JSON Schema 2020-12), for [`crate::routes`]. Closed lists come
+//! from the domain.
+
+use belfry_domain::dashboard::Period;
+use belfry_domain::product::Product;
+use belfry_domain::telemetry::batch::MOST_EVENTS;
+use belfry_domain::telemetry::event::{EventType, Kind, Severity};
+use serde_json::{Map, Value, json};
+
+pub(crate) fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// An object of these attributes; those whose name ends in `?` may be absent.
+fn object<const N: usize>(attributes: [(&str, Value); N]) -> Value {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    for (name, schema) in attributes {
+        let bare = name.trim_end_matches('?');
+        if bare == name {
+            required.push(bare);
+        }
+        properties.insert(bare.to_owned(), schema);
+    }
+    json!({"type": "object", "properties": properties, "required": required})
+}
+
+/// An object of a request: any other attribute is refused.
+fn closed<const N: usize>(attributes: [(&str, Value); N]) -> Value {
+    let mut schema = object(attributes);
+    schema["additionalProperties"] = false.into();
+    schema
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn secret(description: &str) -> Value {
+    json!({"type": "string", "format": "password", "description": description})
+}
+
+fn name() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": 128, "description": "1 to 128 bytes of UTF-8."})
+}
+
+fn id(prefix: &str) -> Value {
+    json!({"type": "string", "pattern": format!("^{prefix}_[0-9a-f]{{32}}$")})
+}
+
+fn time() -> Value {
+    json!({"type": "string", "format": "date-time"})
+}
+
+fn date() -> Value {
+    json!({"type": "string", "format": "date"})
+}
+
+fn count() -> Value {
+    json!({"type": "integer", "minimum": 0})
+}
+
+fn flag() -> Value {
+    json!({"type": "boolean"})
+}
+
+fn list(items: Value) -> Value {
+    json!({"type": "array", "items": items})
+}
+
+fn at_most(count: usize, items: Value) -> Value {
+    json!({"type": "array", "items": items, "maxItems": count})
+}
+
+fn nullable(mut schema: Value) -> Value {
+    if let Some(kind) = schema.get("type").cloned() {
+        schema["type"] = json!([kind, "null"]);
+        schema
+    } else {
+        json!({"anyOf": [schema, {"type": "null"}]})
+    }
+}
+
+fn one_of(names: impl IntoIterator<Item = &'static str>) -> Value {
+    json!({"enum": names.into_iter().collect::<Vec<_>>()})
+}
+
+pub(crate) fn product() -> Value {
+    one_of(Product::ALL.map(Product::name))
+}
+
+pub(crate) fn kind() -> Value {
+    one_of(Kind::ALL.map(Kind::name))
+}
+
+pub(crate) fn period() -> Value {
+    one_of(Period::ALL.map(Period::name))
+}
+
+pub(crate) fn filter() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": 256})
+}
+
+fn role() -> Value {
+    one_of(["super_admin", "admin", "help_desk", "read_only", "user"])
+}
+
+fn tenant() -> Value {
+    object([("id", id("ten")), ("name", text())])
+}
+
+/// Every schema by name.
+pub(crate) fn all() -> Value {
+    let mut schemas = Map::new();
+    for part in [problems(), accounts(), credentials(), telemetry(), dashboard()] {
+        schemas.extend(part);
+    }
+    Value::Object(schemas)
+}
+
+fn named<const N: usize>(schemas: [(&str, Value); N]) -> Map<String, Value> {
+    schemas.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+fn problems() -> Map<String, Value> {
+    named([
+        (
+            "Problem",
+            object([
+                ("type", json!({"const": "about:blank"})),
+                ("title", text()),
+                ("status", json!({"type": "integer", "minimum": 400, "maximum": 599})),
+                ("detail", text()),
+                ("instance", json!({"type": "string", "description": "The request id."})),
+                ("code", json!({"type": "string", "pattern": "^[a-z0-9_]+$"})),
+                ("errors?", list(reference("FieldError"))),
+            ]),
+        ),
+        (
+            "FieldError",
+            object([
+                (
+                    "pointer",
+                    json!({"type": "string", "description":
+                        "JSON pointer (RFC 6901) into the body, or `?name` for a query parameter."}),
+                ),
+                ("code", json!({"type": "string", "pattern": "^[a-z0-9_]+$"})),
+                ("detail", text()),
+            ]),
+        ),
+    ])
+}
+
+fn accounts() -> Map<String, Value> {
+    let access_token = secret("For `Authorization: Bearer`; ES256, at most 5 minutes.");
+    let refresh_token = secret("For the next refresh; absent for a browser, which has its cookie.");
+    let expires_in = json!({"type": "integer", "minimum": 1, "description": "Seconds."});
+    named([
+        (
+            "LogIn",
+            closed([
+                ("email", text()),
+                ("password", secret("The password.")),
+                (
+                    "tenant_id?",
+                    json!({"type": ["string", "null"], "description":
+                        "Which tenant to open; the last used one when absent."}),
+                ),
+            ]),
+        ),
+        (
+            "LoggedIn",
+            object([
+                (
+                    "status",
+                    json!({"enum": ["authenticated"], "description":
+                        "`authenticated`: the session is open. Other values ask for more first."}),
+                ),
+                ("access_token", access_token.clone()),
+                ("token_type", json!({"const": "Bearer"})),
+                ("expires_in", expires_in.clone()),
+                ("refresh_token?", refresh_token.clone()),
+                ("tenant", tenant()),
+                ("tenants", list(tenant())),
+                ("user", object([("id", id("usr")), ("role", role())])),
+            ]),
+        ),
+        ("Refresh", closed([("refresh_token", secret("The latest one."))])),
+        (
+            "Refreshed",
+            object([
+                ("access_token", access_token),
+                ("token_type", json!({"const": "Bearer"})),
+                ("expires_in", expires_in),
+                ("refresh_token?", refresh_token),
+            ]),
+        ),
+        ("CheckActivation", closed([("token", secret("What follows `#` in the mailed link."))])),
+        (
+            "ActivationChecked",
+            object([
+                ("status", one_of(["password_required", "login_required"])),
+                ("tenant", tenant()),
+                (
+                    "user",
+                    object([("first_name", text()), ("last_name", text()), ("email", text())]),
+                ),
+                ("expires_at", time()),
+            ]),
+        ),
+        (
+            "Activate",
+            closed([
+                ("token", secret("What follows `#` in the mailed link.")),
+                (
+                    "password?",
+                    json!({"type": ["string", "null"], "format": "password", "description":
+                        "12 to 128 characters; for a person without a password."}),
+                ),
+            ]),
+        ),
+        (
+            "Activated",
+            object([
+                ("status", json!({"const": "activated"})),
+                ("tenant_id", id("ten")),
+                ("user_id", id("usr")),
+            ]),
+        ),
+        (
+            "Me",
+            object([
+                ("id", id("usr")),
+                ("first_name", text()),
+                ("last_name", text()),
+                ("email", text()),
+                ("mobile", nullable(text())),
+                ("language", one_of(["en", "ja", "ko"])),
+                ("role", role()),
+                ("status", one_of(["invited", "active", "deactivated", "archived"])),
+                ("source", one_of(["manual", "csv", "directory"])),
+                ("tenant", tenant()),
+                ("session_id", id("ses")),
+                ("last_login_at", nullable(time())),
+                ("created_at", time()),
+                ("version", count()),
+            ]),
+        ),
+    ])
+}
+
+fn credentials() -> Map<String, Value> {
+    let credential = || {
+        object([
+            ("id", id("crd")),
+            ("product", product()),
+            ("scopes", list(one_of(["telemetry:write", "directory:read"]))),
+            ("max_event_age_days", count()),
+            ("created_at", time()),
+            ("expires_at", nullable(time())),
+            ("last_used_at", nullable(time())),
+        ])
+    };
+    let mut created = credential();
+    created["properties"]["secret"] = secret("For `Authorization: Bearer`; never shown again.");
+    if let Some(required) = created["required"].as_array_mut() {
+        required.push("secret".into());
+    }
+    named([
+        (
+            "CreateCredential",
+            closed([(
+                "expires_at?",
+                json!({"type": ["string", "null"], "format": "date-time", "description":
+                    "When it ends; never when absent."}),
+            )]),
+        ),
+        ("Credential", credential()),
+        ("NewCredential", created),
+        ("CredentialPage", page(reference("Credential"))),
+        (
+            "KeySet",
+            object([(
+                "keys",
+                list(object([
+                    ("kty", json!({"const": "EC"})),
+                    ("crv", json!({"const": "P-256"})),
+                    ("x", text()),
+                    ("y", text()),
+                    ("kid", text()),
+                    ("alg", json!({"const": "ES256"})),
+                    ("use", json!({"const": "sig"})),
+                ])),
+            )]),
+        ),
+    ])
+}
+
+fn page(item: Value) -> Value {
+    object([("items", list(item)), ("next_cursor", nullable(text()))])
+}
+
+fn telemetry() -> Map<String, Value> {
+    let issue = object([
+        (
+            "index",
+            json!({"type": "integer", "minimum": 0, "description": "Position in the batch."}),
+        ),
+        ("id?", text()),
+        ("code", text()),
+        ("pointer", json!({"type": "string", "description": "JSON pointer into the event."})),
+        ("detail", text()),
+    ]);
+    let mut schemas = named([
+        (
+            "Batch",
+            json!({"type": "array", "minItems": 1, "maxItems": MOST_EVENTS, "items":
+                {"oneOf": EventType::ALL.map(|kind| reference(&schema_name(kind)))}}),
+        ),
+        ("EventIssue", issue),
+        (
+            "BatchTaken",
+            object([
+                ("batch_id", text()),
+                ("accepted", count()),
+                ("rejected", count()),
+                ("errors", at_most(100, reference("EventIssue"))),
+                ("errors_omitted", count()),
+                ("warnings", at_most(100, reference("EventIssue"))),
+                ("warnings_omitted", count()),
+            ]),
+        ),
+    ]);
+    schemas.extend(EventType::ALL.map(|kind| (schema_name(kind), event(kind))));
+    schemas
+}
+
+/// `EndpointStatusEvent` of `endpoint.status`.
+fn schema_name(kind: EventType) -> String {
+    let words = kind.name().split('.').map(|word| {
+        let (first, rest) = word.split_at(1);
+        format!("{}{rest}", first.to_ascii_uppercase())
+    });
+    format!("{}Event", words.collect::<String>())
+}
+
+/// A CloudEvent of one type. Other attributes are allowed; those of `data` are named in the answer
+/// and not kept.
+fn event(kind: EventType) -> Value {
+    let products: Vec<&str> =
+        Product::ALL.into_iter().filter(|p| kind.sent_by(*p)).map(Product::name).collect();
+    let mut schema = object([
+        ("specversion", json!({"const": "1.0"})),
+        ("id", name()),
+        ("source", name()),
+        ("type", json!({"const": kind.name()})),
+        ("time", time()),
+        ("datacontenttype?", json!({"const": "application/json"})),
+        ("data", data(kind)),
+    ]);
+    schema["description"] = format!("Sent by {}.", products.join(", ")).into();
+    schema
+}
+
+fn data(of: EventType) -> Value {
+    let endpoint = || object([("id", name()), ("kind", kind())]);
+    let severity = || one_of(Severity::ALL.map(Severity::name));
+    match of {
+        EventType::EndpointStatus => object([(
+            "endpoint",
+            object([
+                ("id", name()),
+                ("kind", kind()),
+                ("name?", nullable(name())),
+                ("os", name()),
+                ("os_version", name()),
+                ("agent_version", name()),
+            ]),
+        )]),
+        EventType::EndpointRemoved => object([("endpoint", endpoint())]),
+        EventType::InfectionDetected | EventType::InfectionCleaned => object([
+            ("endpoint", endpoint()),
+            ("threat", name()),
+            ("action", name()),
+            ("severity", severity()),
+            ("path_hash?", nullable(name())),
+        ]),
+        EventType::PolicyViolated => {
+            object([("endpoint", endpoint()), ("policy", name()), ("severity", severity())])
+        }
+        EventType::ApplicationViolated => {
+            object([("endpoint", endpoint()), ("application", name()), ("severity", severity())])
+        }
+        EventType::ClassifierMatched => {
+            object([("endpoint", endpoint()), ("classifier", name()), ("count", count())])
+        }
+        EventType::AccessBlocked => object([("application", name()), ("user", name())]),
+    }
+}
+
+fn dashboard() -> Map<String, Value> {
+    let by_kind = || object([("computers", count()), ("mobiles", count())]);
+    let violations = || object([("endpoints", count()), ("events", count())]);
+    let by_period = || object(Period::ALL.map(|period| (period.name(), count())));
+    let top = || object([("name", text()), ("count", count()), ("error", count())]);
+    named([
+        (
+            "Dashboard",
+            object([
+                ("period", period()),
+                ("data_as_of", nullable(time())),
+                (
+                    "endpoints",
+                    object([
+                        ("total", count()),
+                        ("computers", count()),
+                        ("mobiles", count()),
+                        ("infected_now", by_kind()),
+                    ]),
+                ),
+                ("not_seen", by_kind()),
+                ("infected", by_kind()),
+                ("violations", object([("policy", violations()), ("application", violations())])),
+                (
+                    "operating_systems",
+                    list(object([
+                        ("os", text()),
+                        ("version", text()),
+                        ("kind", kind()),
+                        ("count", count()),
+                    ])),
+                ),
+                (
+                    "agent_versions",
+                    list(object([
+                        ("product", product()),
+                        ("version", text()),
+                        ("kind", kind()),
+                        ("count", count()),
+                    ])),
+                ),
+                ("top_classifiers", at_most(10, top())),
+                ("top_blocked_applications", at_most(5, top())),
+                ("top_blocked_users", at_most(5, top())),
+                ("ageing", object([("not_seen", by_period()), ("infected", by_period())])),
+                ("approximate", flag()),
+            ]),
+        ),
+        (
+            "Endpoint",
+            object([
+                ("product", product()),
+                ("id", name()),
+                ("kind", kind()),
+                ("name", nullable(text())),
+                ("os", text()),
+                ("os_version", text()),
+                ("agent_version", text()),
+                ("infected", flag()),
+                ("threat", nullable(text())),
+                ("last_seen", date()),
+                ("last_infection", nullable(date())),
+                ("last_policy_violation", nullable(date())),
+                ("last_application_violation", nullable(date())),
+            ]),
+        ),
+        ("EndpointPage", page(reference("Endpoint"))),
+        (
+            "EndpointRemoval",
+            object([
+                ("product", product()),
+                ("id", name()),
+                ("status", json!({"const": "removing"})),
+            ]),
+        ),
+    ])
+}
