@@ -27,6 +27,9 @@ async fn rows(tenant: &Tenant, query: &str, limit: usize) -> Vec<Value> {
     }
 }
 
+/// Which endpoints a filter chooses, in the oracle's words.
+type Choice<'a> = &'a dyn Fn(&Endpoint) -> bool;
+
 /// What list and oracle both say of an endpoint.
 fn row(endpoint: &Endpoint) -> Value {
     json!([
@@ -74,9 +77,8 @@ async fn lists_equal_the_oracles() {
     post(&tenant, &demo).await;
     let mut wanted = demo.oracle(now).unwrap().endpoints();
     wanted.retain(|endpoint| !endpoint.removed);
-    let chosen = |choose: &dyn Fn(&Endpoint) -> bool| {
-        sorted(wanted.iter().filter(|endpoint| choose(endpoint)).map(row))
-    };
+    let chosen =
+        |choose: Choice| sorted(wanted.iter().filter(|endpoint| choose(endpoint)).map(row));
 
     eventually("all endpoints", async || {
         let rows = rows(&tenant, "", 200).await;
@@ -88,7 +90,7 @@ async fn lists_equal_the_oracles() {
     assert_eq!(sorted(pages.iter().map(row_of)), chosen(&|_| true));
 
     let today = now.as_second().div_euclid(86_400);
-    let cases: [(&str, &dyn Fn(&Endpoint) -> bool); 8] = [
+    let cases: [(&str, Choice); 8] = [
         ("&product=EMM", &|e| e.product == "EMM"),
         ("&kind=mobile", &|e| e.kind == "mobile"),
         ("&os=macOS", &|e| e.os == "macOS"),

@@ -93,7 +93,7 @@ async fn a_history_credential_ends_within_a_week() {
 
     let refused = aws::backoffice(&tenant.stack, &command(8, "EPP", &tenant.id)).await;
     assert_eq!(pointers(&refused["problem"]["errors"]), ["/valid_days"], "{refused}");
-    let nobody = "ten_00000000-0000-7000-8000-000000000000";
+    let nobody = "ten_00000000000070008000000000000000";
     let unknown = aws::backoffice(&tenant.stack, &command(7, "EPP", nobody)).await;
     assert_eq!(unknown["status"], "error", "{unknown}");
     assert_eq!(unknown.pointer("/credential"), None::<&Value>);
