@@ -115,7 +115,7 @@ impl Answer {
         problem
     }
 
-    /// The pointers of the faulty fields of a 422, sorted.
+    /// The pointers of the faulty fields of a 422, sorted, each once.
     #[track_caller]
     pub(crate) fn faulty_fields(&self) -> Vec<String> {
         pointers(&self.is(422)["errors"])
@@ -165,11 +165,12 @@ impl std::fmt::Display for Answer {
     }
 }
 
-/// The pointers of a list of errors, sorted.
+/// The pointers of a list of errors, sorted, each once.
 pub(crate) fn pointers(errors: &Value) -> Vec<String> {
     let errors = errors.as_array().into_iter().flatten();
     let mut pointers: Vec<_> =
         errors.map(|error| error["pointer"].as_str().unwrap().to_owned()).collect();
     pointers.sort();
+    pointers.dedup();
     pointers
 }

@@ -88,7 +88,7 @@ async fn bury(stack: &Stack, tenant: &str) {
             .unwrap();
         let (mut own, others): (Vec<Message>, Vec<Message>) =
             received.messages.unwrap_or_default().into_iter().partition(|message| {
-                attribute(message, Attribute::MessageGroupId).contains(tenant)
+                attribute(message, &Attribute::MessageGroupId).contains(tenant)
             });
         for message in others {
             let back = sqs.change_message_visibility().queue_url(queue).visibility_timeout(0);
@@ -99,8 +99,8 @@ async fn bury(stack: &Stack, tenant: &str) {
     .await;
     sqs.send_message()
         .queue_url(stack.output("TelemetryDeadLettersUrl"))
-        .message_group_id(attribute(&message, Attribute::MessageGroupId))
-        .message_deduplication_id(attribute(&message, Attribute::MessageDeduplicationId))
+        .message_group_id(attribute(&message, &Attribute::MessageGroupId))
+        .message_deduplication_id(attribute(&message, &Attribute::MessageDeduplicationId))
         .message_body(message.body().unwrap())
         .send()
         .await
@@ -109,6 +109,6 @@ async fn bury(stack: &Stack, tenant: &str) {
     sqs.delete_message().queue_url(queue).receipt_handle(handle).send().await.unwrap();
 }
 
-fn attribute(message: &Message, name: Attribute) -> &str {
-    message.attributes().and_then(|all| all.get(&name)).map(String::as_str).unwrap_or_default()
+fn attribute<'a>(message: &'a Message, name: &Attribute) -> &'a str {
+    message.attributes().and_then(|all| all.get(name)).map(String::as_str).unwrap_or_default()
 }

@@ -27,6 +27,9 @@ async fn rows(tenant: &Tenant, query: &str, limit: usize) -> Vec<Value> {
     }
 }
 
+/// Which endpoints a filter chooses, in the oracle's words.
+type Choice<'a> = &'a dyn Fn(&Endpoint) -> bool;
+
 /// What list and oracle both say of an endpoint.
 fn row(endpoint: &Endpoint) -> Value {
     json!([
@@ -74,9 +77,8 @@ async fn lists_equal_the_oracles() {
     post(&tenant, &demo).await;
     let mut wanted = demo.oracle(now).unwrap().endpoints();
     wanted.retain(|endpoint| !endpoint.removed);
-    let chosen = |choose: &dyn Fn(&Endpoint) -> bool| {
-        sorted(wanted.iter().filter(|endpoint| choose(endpoint)).map(row))
-    };
+    let chosen =
+        |choose: Choice| sorted(wanted.iter().filter(|endpoint| choose(endpoint)).map(row));
 
     eventually("all endpoints", async || {
         let rows = rows(&tenant, "", 200).await;
@@ -88,7 +90,7 @@ async fn lists_equal_the_oracles() {
     assert_eq!(sorted(pages.iter().map(row_of)), chosen(&|_| true));
 
     let today = now.as_second().div_euclid(86_400);
-    let cases: [(&str, &dyn Fn(&Endpoint) -> bool); 8] = [
+    let cases: [(&str, Choice); 8] = [
         ("&product=EMM", &|e| e.product == "EMM"),
         ("&kind=mobile", &|e| e.kind == "mobile"),
         ("&os=macOS", &|e| e.os == "macOS"),
@@ -114,10 +116,10 @@ async fn faulty_parameters_are_all_named() {
     let tenant = Tenant::new().await;
     let query = "product=TOASTER&kind=lamp&infected=maybe&last_seen=soon&limit=201";
     let answer = tenant.admin.get(&format!("/endpoints?{query}")).await;
-    assert!([400, 422].contains(&answer.status), "{answer}");
-    let faulty = crate::actor::pointers(&answer.json()["errors"]);
-    assert_eq!(faulty, ["?infected", "?kind", "?last_seen", "?limit", "?product"]);
-    tenant.admin.get("/endpoints?limit=0").await.faulty_fields();
+    let wanted = ["?infected", "?kind", "?last_seen", "?limit", "?product"];
+    assert_eq!(answer.faulty_fields(), wanted);
+    let answer = tenant.admin.get("/endpoints?limit=0&colour=red").await;
+    assert_eq!(answer.faulty_fields(), ["?colour", "?limit"]);
 }
 
 #[tokio::test]

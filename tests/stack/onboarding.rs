@@ -1,11 +1,9 @@
 //! What the back office does, and the mail that comes of it.
 
-use std::sync::Arc;
-
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::actor::{Actor, pointers};
+use crate::actor::pointers;
 use crate::aws;
 use crate::stack::{Stack, unique};
 use crate::tenant::{Tenant, activation_token, create_tenant};
@@ -42,7 +40,7 @@ async fn the_link_leads_to_the_console() {
 
 #[tokio::test]
 async fn a_faulty_command_names_every_fault_and_makes_nothing() {
-    let stack = Arc::new(Stack::open());
+    let stack = Stack::open();
     let mut command = create_tenant("not an address", 1, "en");
     command["country"] = json!("Atlantis");
     command["language"] = json!("tlh");
@@ -53,28 +51,16 @@ async fn a_faulty_command_names_every_fault_and_makes_nothing() {
     let answer = aws::backoffice(&stack, &command).await;
     assert_eq!(answer["status"], "error", "{answer}");
     let faulty = pointers(&answer["problem"]["errors"]);
-    for field in ["/country", "/language", "/company", "/admin/email", "/admin/mobile"] {
-        assert!(faulty.iter().any(|pointer| pointer == field), "{field}: {answer}");
-    }
-    assert!(faulty.iter().any(|pointer| pointer.starts_with("/products/1")), "twice EPP: {answer}");
-    assert!(
-        faulty.iter().any(|pointer| pointer.starts_with("/products/2")),
-        "3 partitions: {answer}"
-    );
-    let anon = Actor::anon(&stack);
-    let log_in = json!({"email": "not an address", "password": "x"});
-    assert_eq!(anon.post("/auth/login", &log_in).await.status / 100, 4);
-}
-
-#[tokio::test]
-async fn consumer_mail_domains_are_not_business() {
-    let stack = Stack::open();
-    for domain in ["gmail.com", "sub.mailinator.com"] {
-        let command = create_tenant(&format!("{}@{domain}", unique("ada")), 1, "en");
-        let answer = aws::backoffice(&stack, &command).await;
-        assert_eq!(answer["status"], "error", "{domain}: {answer}");
-        assert_eq!(pointers(&answer["problem"]["errors"]), ["/admin/email"], "{domain}");
-    }
+    let wanted = [
+        "/admin/email",
+        "/admin/mobile",
+        "/company",
+        "/country",
+        "/language",
+        "/products/1/product",
+        "/products/2/partitions",
+    ];
+    assert_eq!(faulty, wanted, "{answer}");
 }
 
 #[tokio::test]
@@ -93,7 +79,7 @@ async fn a_history_credential_ends_within_a_week() {
 
     let refused = aws::backoffice(&tenant.stack, &command(8, "EPP", &tenant.id)).await;
     assert_eq!(pointers(&refused["problem"]["errors"]), ["/valid_days"], "{refused}");
-    let nobody = "ten_00000000-0000-7000-8000-000000000000";
+    let nobody = "ten_00000000000070008000000000000000";
     let unknown = aws::backoffice(&tenant.stack, &command(7, "EPP", nobody)).await;
     assert_eq!(unknown["status"], "error", "{unknown}");
     assert_eq!(unknown.pointer("/credential"), None::<&Value>);

@@ -71,10 +71,8 @@ pub(crate) async fn eventually<T>(
             tokio::time::sleep(POLL).await;
         }
     };
-    match tokio::time::timeout(DEADLINE, asking).await {
-        Ok(found) => found,
-        Err(_) => panic!("{what}: not within {DEADLINE:?}; last: {complaint}"),
-    }
+    let found = tokio::time::timeout(DEADLINE, asking).await;
+    found.unwrap_or_else(|_| panic!("{what}: not within {DEADLINE:?}; last: {complaint}"))
 }
 
 /// For [`eventually`]: content when the two are equal.

@@ -1,5 +1,5 @@
-//! The sample events in events/: one for each route and each trigger of template.yaml, each one
-//! readable by the types with which the functions read it. `sam local invoke` and `cargo lambda
+//! One sample for each route and each trigger of template.yaml, readable by the types with which
+//! the functions read it. `sam local invoke` and `cargo lambda
 //! invoke` take the same files.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,6 +8,12 @@ use std::path::PathBuf;
 
 use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use aws_lambda_events::sqs::SqsEvent;
+use belfry_domain::product::Product;
+use belfry_domain::telemetry::batch::cut;
+use belfry_domain::telemetry::envelope::Judge;
+use belfry_domain::telemetry::part::{Part, PartId};
+use belfry_domain::telemetry::stream::{Partitions, Stream};
+use jiff::Timestamp;
 use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::Value;
 
@@ -145,4 +151,36 @@ fn the_others_read_as_what_their_function_takes() {
             }
         }
     }
+}
+
+/// The rollup's sample is what ingest sends for the sample of `POST /telemetry`.
+#[test]
+fn the_queued_telemetry_is_the_posted() {
+    let text = sample("post-telemetry");
+    let event: ApiGatewayProxyRequest = serde_json::from_str(&text).unwrap();
+    let batch_id = event.headers["idempotency-key"].to_str().unwrap();
+    let received_at =
+        Timestamp::from_millisecond(event.request_context.request_time_epoch).unwrap();
+    let request = lambda_http::request::from_str(&text).unwrap();
+    let tenant = "ten_018f3c1a7a0070008000000000000001".parse().unwrap();
+    let judge = Judge { product: Product::Epp, received_at, max_event_age_days: 30 };
+    let [cut] = &cut(request.body(), Partitions::ONE).unwrap()[..] else { panic!("one part") };
+    let stream = Stream { tenant, product: Product::Epp, partition: cut.partition };
+    let id = PartId::new(batch_id, cut.number, cut.content);
+    let deduplication = id.deduplication(tenant, Product::Epp);
+    let mut part = Part::new(stream, Partitions::ONE, id, received_at.as_millisecond());
+    for sent in &cut.events {
+        part.push(&judge.judge(sent.raw, sent.value.as_ref()).event.unwrap()).unwrap();
+    }
+
+    let queued: SqsEvent = serde_json::from_str(&sample("rollup-queue")).unwrap();
+    let [record] = &queued.records[..] else { panic!("one message") };
+    let found = Part::from_message(record.body.as_deref().unwrap());
+    assert!(
+        found.is_ok_and(|found| found == part),
+        "the form of messages has changed; put this into the sample's body: {}",
+        part.message().unwrap()
+    );
+    assert_eq!(record.attributes["MessageGroupId"], stream.to_string());
+    assert_eq!(record.attributes["MessageDeduplicationId"], deduplication);
 }

@@ -1,0 +1,4 @@
+//! The sample events in events/ against template.yaml.
+
+#[cfg(test)]
+mod samples;
