@@ -300,13 +300,12 @@ impl<'o, 'v> Fields<'o, 'v, '_> {
     }
 
     fn text(&mut self, key: &str) -> Option<&'o str> {
-        match self.required(key)? {
-            Value::Str(text) => Some(text),
-            _ => {
-                self.wrong(key, "not_a_string", format!("{key} is a string."));
-                None
-            }
+        let value = self.required(key)?;
+        if let Value::Str(text) = value {
+            return Some(text);
         }
+        self.wrong(key, "not_a_string", format!("{key} is a string."));
+        None
     }
 
     fn name(&mut self, key: &str) -> Option<Name> {

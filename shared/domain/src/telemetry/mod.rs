@@ -13,20 +13,23 @@ pub mod stream;
 pub mod tally;
 pub mod top;
 
+use std::error::Error;
+
 /// Stored or queued bytes that do not decode: a fault of ours or damage, never the sender's.
 #[derive(Debug, thiserror::Error)]
-#[error("damaged {what}: {why}")]
+#[error("damaged {what}")]
 pub struct Damaged {
     /// What was to be read.
     pub what: &'static str,
     /// What is wrong with it.
-    pub why: String,
+    #[source]
+    pub why: Box<dyn Error + Send + Sync>,
 }
 
 impl Damaged {
     /// `what` does not decode because of `why`.
-    pub fn new(what: &'static str, why: impl ToString) -> Self {
-        Self { what, why: why.to_string() }
+    pub fn new(what: &'static str, why: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { what, why: why.into() }
     }
 }
 
