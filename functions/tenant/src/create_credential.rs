@@ -7,6 +7,7 @@ use belfry_domain::credential::{Credential, Term};
 use belfry_domain::failure::FieldError;
 use belfry_domain::policy::Action;
 use belfry_domain::product::Product;
+use belfry_store::idempotency;
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -33,7 +34,10 @@ pub(crate) async fn create_credential(
     let term = Term::Current { until };
     let (credential, token) =
         Credential::issue(tenant, product, license.partitions, term, now, entropy);
-    app.table.create_credential(&grant, &credential, None, entropy).await?;
+    let once = request::idempotency_digest(request)?
+        .map(|digest| idempotency::once(tenant, actor.user(), &digest, now))
+        .transpose()?;
+    app.table.create_credential(&grant, &credential, once, entropy).await?;
     Ok(answer::created(&CredentialView::once(&credential, &token)))
 }
 

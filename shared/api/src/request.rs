@@ -5,6 +5,7 @@ use belfry_domain::failure::FieldError;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 
 /// `"POST /users/{id}"`: the same string as in template.yaml and openapi.json.
 pub fn route(request: &Request) -> String {
@@ -92,4 +93,20 @@ pub fn path<T: std::str::FromStr>(request: &Request, name: &str) -> Result<T, Pr
         .and_then(|parameters| parameters.first(name))
         .and_then(|text| text.parse().ok())
         .ok_or_else(Problem::not_found)
+}
+
+/// Digest of the route and the `Idempotency-Key`, when there is one: 1 to 128 printable characters
+/// of ASCII.
+///
+/// # Errors
+/// 400.
+pub fn idempotency_digest(request: &Request) -> Result<Option<String>, Problem> {
+    let Some(key) = request.headers().get("idempotency-key") else { return Ok(None) };
+    let printable = |key: &&str| (1..=128).contains(&key.len()) && !key.contains('\t');
+    let key = key.to_str().ok().filter(printable).ok_or_else(|| {
+        Problem::new(400, "malformed", "An Idempotency-Key has 1 to 128 printable characters.")
+    })?;
+    let path = request.uri().path();
+    let text = format!("{} {path}\n{key}", request.method());
+    Ok(Some(hex::encode(Sha256::digest(text))))
 }

@@ -4,7 +4,7 @@
 use crate::entity::{self, Entity};
 use crate::keys;
 use crate::table::{StoreError, Table, key_item};
-use crate::transaction::{Refused, Transaction, millis, number};
+use crate::transaction::{Refused, TRIES, Transaction, millis, number, pause};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use belfry_domain::audit::Entry;
 use belfry_domain::credential::{Credential, LAST_USED_STEP, LIVE_LIMIT};
@@ -34,6 +34,9 @@ pub enum CreateError {
     /// Two live ones are there.
     #[error("there are two live credentials for this product; revoke one first")]
     Limit,
+    /// It was made when this was asked for first; its secret was shown then.
+    #[error("this credential was created already, and its secret is shown only once")]
+    Repeated,
     /// The table did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -42,13 +45,14 @@ pub enum CreateError {
 impl Failure for CreateError {
     fn kind(&self) -> FailureKind {
         match self {
-            Self::Limit => FailureKind::Conflict,
+            Self::Limit | Self::Repeated => FailureKind::Conflict,
             Self::Store(error) => error.kind(),
         }
     }
     fn code(&self) -> &'static str {
         match self {
             Self::Limit => "credential_limit",
+            Self::Repeated => "already_created",
             Self::Store(error) => error.code(),
         }
     }
@@ -134,7 +138,8 @@ impl Table {
     }
 
     /// Adds a credential for the tenant of the grant, at most [`LIVE_LIMIT`] live ones of its product
-    /// and reach; `beside` happens in the same transaction.
+    /// and reach. `beside` happens in the
+    /// same transaction; its first write may have a condition, which is that this was not asked before.
     ///
     /// # Errors
     /// [`CreateError`].
@@ -152,7 +157,7 @@ impl Table {
             .set("product", credential.product.name())
             .set("max_event_age_days", credential.max_event_age_days())
             .set("expires_at", until);
-        for attempt in 0..crate::transaction::TRIES {
+        for attempt in 0..TRIES {
             let (roster, present) = self.rostered(grant.tenant(), credential.product).await?;
             let live: Vec<_> = present.into_iter().filter(|present| present.is_live(now)).collect();
             if live.iter().filter(|present| present.reach == credential.reach).count() >= LIVE_LIMIT
@@ -182,8 +187,10 @@ impl Table {
                 Ok(()) => return Ok(()),
                 // A rival changed the roster: count again.
                 Err(Refused::Condition(0)) => {
-                    crate::transaction::pause(attempt, entropy).await;
+                    pause(attempt, entropy).await;
                 }
+                // The roster is 0, the credential 1, what is beside begins here.
+                Err(Refused::Condition(2)) => return Err(CreateError::Repeated),
                 Err(error) => return Err(error.unexpected().into()),
             }
         }

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod audit;
 pub mod credentials;
 pub mod entity;
+pub mod idempotency;
 pub mod keys;
 pub mod outbox;
 pub mod sessions;

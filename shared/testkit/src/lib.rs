@@ -1,5 +1,6 @@
 //! For tests only: the table inside the test process behind a transport that records, fails and
-//! reorders calls; a clock and random numbers that tests decide; queues that remember.
+//! reorders calls; a clock and random numbers that tests decide; queues that remember; tenants with
+//! people in them, and requests as the gateway sends them.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,19 +9,25 @@
     reason = "test code: whatever goes wrong here is a failed test"
 )]
 
+pub mod ask;
 pub mod condition;
 pub mod gate;
 pub mod keys;
 pub mod mail;
 pub mod queue;
+pub mod signer;
 pub mod table;
 pub mod time;
 pub mod transport;
+pub mod world;
 
+pub use ask::{Answer, Ask, ask};
 pub use gate::{Crash, Gate, Held, Moment, Turnstile, Verdict};
 pub use keys::FakeSealer;
 pub use mail::{MailFault, MemoryMailer, Sent};
 pub use queue::{Fault, MemoryDoorbell, MemoryQueue};
+pub use signer::LocalKey;
 pub use table::EmbeddedTable;
 pub use time::{FakeClock, SeededEntropy};
 pub use transport::{Call, Outcome, Transport};
+pub use world::{Member, World};

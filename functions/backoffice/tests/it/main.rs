@@ -1,0 +1,356 @@
+//! `backoffice` from its command to the table: every answer, stored state and record.
+
+use backoffice::App;
+use belfry_domain::account::{Identity, IdleLimit, Link, Role, Status, Tenant, User};
+use belfry_domain::audit::{Head, verify};
+use belfry_domain::credential::{Credential, CredentialToken, Scope};
+use belfry_domain::id::TenantId;
+use belfry_domain::license::{License, ProductKey};
+use belfry_domain::outbox::Outgoing;
+use belfry_domain::product::Product;
+use belfry_domain::secret::Secret;
+use belfry_runtime::events::handle;
+use belfry_runtime::keys::Sealer as _;
+use belfry_runtime::metrics::Metrics;
+use belfry_store::keys;
+use belfry_testkit::{Call, FakeSealer, MemoryDoorbell, Verdict, World};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+struct Office {
+    world: World,
+    sealer: FakeSealer,
+    bell: MemoryDoorbell,
+    app: App,
+}
+
+fn office() -> Office {
+    let (world, sealer, bell) = (World::new(), FakeSealer::new(), MemoryDoorbell::new());
+    let app = App {
+        table: world.table(),
+        sealer: Arc::new(sealer.clone()),
+        mail: Arc::new(bell.clone()),
+        console: "https://console.example".to_owned(),
+        clock: Arc::new(world.clock.clone()),
+        entropy: world.entropy.clone(),
+    };
+    Office { world, sealer, bell, app }
+}
+
+impl Office {
+    async fn say(&self, command: &Value) -> Value {
+        let mut metrics = Metrics::new("backoffice", "test");
+        handle(&self.app, &command.to_string(), &mut metrics).await.unwrap()
+    }
+
+    /// The one activation mail: to whom, in which language, its link opened.
+    async fn mail(&self) -> (String, String, String) {
+        let rings = self.bell.drain();
+        let id = rings[0].parse().unwrap();
+        let claim = self.world.table().claim_outbox(id, self.world.now()).await.unwrap();
+        let Outgoing::Mail(mail) = claim.unwrap().entry().outgoing.clone() else { panic!() };
+        let context = [("purpose", "mail-link"), ("outbox", &rings[0])];
+        let link = self.sealer.open(&mail.sealed_link, &context).await.unwrap();
+        (mail.to.into(), mail.language.name().to_owned(), String::from_utf8(link).unwrap())
+    }
+
+    async fn trail(&self, tenant: TenantId) -> Vec<(Value, Value)> {
+        let (records, head) = self.world.table().audit_trail(tenant, 0, 100).await.unwrap();
+        let texts = records.iter().map(|r| (r.text.as_str(), r.personal.as_deref()));
+        assert_eq!(verify(&Head::EMPTY, texts), Ok(head));
+        let json = |text: &str| serde_json::from_str(text).unwrap();
+        records.iter().map(|r| (json(&r.text), json(r.personal.as_deref().unwrap()))).collect()
+    }
+}
+
+fn create() -> Value {
+    json!({
+        "command": "create_tenant", "operator": "Kim", "reason": "ticket 7",
+        "company": "Globex", "country": "IN", "language": "ja",
+        "admin": {"first_name": "Ann", "last_name": "Lee", "email": "Ann@Globex.example",
+                  "mobile": "+91 98765 43210", "language": "ko"},
+        "products": [
+            {"product": "EPP", "edition": "Total", "kind": "commercial", "seats": 100,
+             "term_days": 365, "partitions": 4},
+            {"product": "ZTNA", "edition": "Standard", "kind": "trial", "seats": 10,
+             "term_days": 30, "partitions": 1},
+        ],
+    })
+}
+
+fn tenant_of(answer: &Value) -> TenantId {
+    answer["tenant"]["id"].as_str().unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_tenant_with_its_first_super_admin_and_its_products() {
+    let office = office();
+    let world = &office.world;
+    let answer = office.say(&create()).await;
+    let tenant_id = tenant_of(&answer);
+    let user_id = answer["user"]["id"].as_str().unwrap().parse().unwrap();
+    let product_keys: Vec<ProductKey> = answer["tenant"]["products"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|product| product["product_key"].as_str().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(
+        answer,
+        json!({"status": "ok",
+            "tenant": {"id": tenant_id, "products": [
+                {"product": "EPP", "product_key": product_keys[0]},
+                {"product": "ZTNA", "product_key": product_keys[1]}]},
+            "user": {"id": user_id}})
+    );
+
+    let tenant: Tenant = world.get(&keys::tenant(tenant_id)).await.unwrap();
+    assert_eq!((tenant.company.as_str(), tenant.country.as_str()), ("Globex", "IN"));
+    assert_eq!((tenant.language.name(), tenant.users), ("ja", 1));
+    assert_eq!(tenant.session_timeout, IdleLimit::default());
+    assert_eq!(tenant.registered_email.as_str(), "ann@globex.example");
+    let user: User = world.get(&keys::user(tenant_id, user_id)).await.unwrap();
+    assert_eq!((user.role, user.status), (Role::SuperAdmin, Status::Invited));
+    assert_eq!(user.mobile.unwrap().as_str(), "+919876543210");
+    let identity: Identity = world.get(&keys::identity(user.identity.unwrap())).await.unwrap();
+    assert_eq!((identity.password, identity.language.name()), (None, "ko"));
+    assert_eq!(
+        world.table().identity_of(&user.email).await.unwrap(),
+        Some(identity.id),
+        "the address leads to the person"
+    );
+    assert_eq!(world.table().memberships(identity.id).await.unwrap(), [], "not accepted yet");
+    let license: License = world.get(&keys::license(tenant_id, Product::Epp)).await.unwrap();
+    assert_eq!((license.seats, license.partitions.count()), (100, 4));
+    assert_eq!(license.product_key, product_keys[0]);
+    assert_eq!(license.ends_at, world.now() + SignedDuration::from_hours(24 * 365));
+    assert_eq!(world.db.dump_of("PK#").len(), 2);
+
+    let (to, language, link) = office.mail().await;
+    assert_eq!((to.as_str(), language.as_str()), ("ann@globex.example", "ko"));
+    let token = link.strip_prefix("https://console.example/activate#").unwrap();
+    let hash = token.parse::<Secret>().unwrap().hash();
+    assert_eq!(user.invitation, Some(hash));
+    let link: Link = world.get(&keys::link(&hash)).await.unwrap();
+    assert_eq!((link.tenant, link.user, link.identity), (tenant_id, user_id, identity.id));
+    assert_eq!(link.valid_until, world.now() + SignedDuration::from_hours(72));
+    assert!(!world.db.holds(token), "the link is stored hashed and sealed only");
+
+    let trail = office.trail(tenant_id).await;
+    let (record, personal) = &trail[0];
+    assert_eq!((trail.len(), &record["action"]), (1, &json!("tenant.create")));
+    assert_eq!(record["actor"], json!({"kind": "back_office"}));
+    assert_eq!(personal["values"]["operator"], "Kim");
+    assert_eq!(personal["values"]["email"], "ann@globex.example");
+    assert!(!record.to_string().contains("Kim") && !record.to_string().contains("globex"));
+    let log = world.db.dump_of("BO#202611");
+    assert_eq!(log.len(), 1);
+    assert_eq!(log[0]["operator"]["S"], "Kim");
+    assert_eq!(log[0]["reason"]["S"], "ticket 7");
+    assert_eq!(log[0]["action"]["S"], "tenant.create");
+    assert_eq!(log[0]["tenant"]["S"], tenant_id.to_string());
+}
+
+#[tokio::test]
+async fn a_known_person_is_invited_once_more_and_stays_as_they_are() {
+    let office = office();
+    let world = &office.world;
+    let home = world.tenant("Initech").await;
+    let ann = world.member(home, "ann@globex.example", Role::ReadOnly).await;
+    let before: Identity = world.get(&keys::identity(ann.identity)).await.unwrap();
+
+    let answer = office.say(&create()).await;
+
+    let user_id = answer["user"]["id"].as_str().unwrap().parse().unwrap();
+    let user: User = world.get(&keys::user(tenant_of(&answer), user_id)).await.unwrap();
+    assert_eq!(user.identity, Some(ann.identity));
+    assert_eq!(world.get::<Identity>(&keys::identity(ann.identity)).await, Some(before));
+    assert_eq!(world.table().memberships(ann.identity).await.unwrap().len(), 1);
+    assert_eq!(office.mail().await.1, "en", "the person's own language, not the command's");
+}
+
+#[tokio::test]
+async fn every_fault_at_once_and_nothing_written() {
+    let office = office();
+    let faults = async |command: Value| {
+        let answer = office.say(&command).await;
+        assert_eq!(answer["status"], "error", "{answer}");
+        let problem = &answer["problem"];
+        assert!(problem["title"].is_string() && problem["detail"].is_string());
+        problem["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| format!("{} {}", e["pointer"].as_str().unwrap(), e["code"].as_str().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        faults(json!({"command": "create_tenant"})).await,
+        [
+            "/operator required",
+            "/reason required",
+            "/company required",
+            "/country required",
+            "/language required",
+            "/admin/first_name required",
+            "/admin/last_name required",
+            "/admin/email required",
+            "/admin/mobile required",
+            "/admin/language required",
+            "/products required",
+        ]
+    );
+    let mut command = create();
+    command["country"] = "XX".into();
+    command["language"] = "de".into();
+    command["company"] = "<Globex>".into();
+    command["admin"]["email"] = "ann".into();
+    command["admin"]["mobile"] = "12".into();
+    command["admin"]["first_name"] = "x".repeat(61).into();
+    command["products"] = json!([
+        {"product": "XYZ", "edition": "", "kind": "gift", "seats": 0, "term_days": 0, "partitions": 2},
+        {"product": "EPP", "edition": "a", "kind": "trial", "seats": 1_000_001, "term_days": 3_651,
+         "partitions": 16},
+        create()["products"][0], create()["products"][0],
+    ]);
+    assert_eq!(
+        faults(command).await,
+        [
+            "/company invalid",
+            "/country invalid",
+            "/language invalid",
+            "/admin/first_name too_long",
+            "/admin/email invalid",
+            "/admin/mobile invalid",
+            "/products/0/product invalid",
+            "/products/0/edition required",
+            "/products/0/kind invalid",
+            "/products/0/seats invalid",
+            "/products/0/term_days invalid",
+            "/products/0/partitions invalid",
+            "/products/1/seats invalid",
+            "/products/1/term_days invalid",
+            "/products/3/product duplicate",
+        ]
+    );
+    assert_eq!(faults(json!({"command": "drop_table"})).await, ["/command invalid"]);
+    assert_eq!(faults(json!({})).await, ["/command invalid"]);
+    for bad in [
+        json!({"command": "create_tenant", "admin": true}),
+        json!({"command": "create_tenant", "role": 1}),
+    ] {
+        assert_eq!(office.say(&bad).await["problem"]["code"], "malformed", "{bad}");
+    }
+    assert_eq!(office.world.db.dump(), [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn a_lost_ring_never_fails_the_command() {
+    let office = office();
+    office.bell.fail_next(1);
+    assert_eq!(office.say(&create()).await["status"], "ok");
+    assert_eq!(office.world.db.dump_of("O#").len(), 1, "the mail waits for the sweep");
+}
+
+#[tokio::test]
+async fn a_sealer_or_table_that_is_down_leaves_nothing_behind() {
+    let mut office = office();
+    office.sealer.set_down(true);
+    let answer = office.say(&create()).await;
+    assert_eq!(answer["problem"]["code"], "key_unavailable", "{answer}");
+    assert_eq!(office.world.db.dump(), [] as [Value; 0]);
+    office.sealer.set_down(false);
+    let fails = |call: &Call| {
+        if call.operation == "TransactWriteItems" { Verdict::Fail } else { Verdict::Proceed }
+    };
+    office.app.table = office.world.db.client("backoffice", fails).table();
+    let answer = office.say(&create()).await;
+    assert_eq!(answer["problem"]["code"], "store_unavailable", "{answer}");
+    assert_eq!((office.world.db.dump().len(), office.bell.drain().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn many_tenants_with_one_new_person_at_once() {
+    let office = Arc::new(office());
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let office = office.clone();
+            tokio::spawn(async move { office.say(&create()).await })
+        })
+        .collect();
+    let mut tenants = HashSet::new();
+    for task in tasks {
+        tenants.insert(tenant_of(&task.await.unwrap()));
+    }
+    assert_eq!(tenants.len(), 8);
+    let people = office.world.db.dump().iter().filter(|i| i["et"]["S"] == "identity").count();
+    assert_eq!(people, 1);
+    assert_eq!(office.world.db.dump_of("PK#").len(), 16);
+}
+
+#[tokio::test]
+async fn a_history_credential_for_seven_days() {
+    let office = office();
+    let world = &office.world;
+    let tenant = tenant_of(&office.say(&create()).await);
+    let issue = json!({
+        "command": "issue_history_credential", "operator": "Kim", "reason": "onboarding",
+        "tenant_id": tenant, "product": "EPP", "valid_days": 7,
+    });
+    let answer = office.say(&issue).await;
+    let credential = &answer["credential"];
+    let secret = credential["secret"].as_str().unwrap();
+    let token: CredentialToken = secret.parse().unwrap();
+    assert_eq!(
+        answer,
+        json!({"status": "ok", "credential": {
+            "id": token.id, "product": "EPP", "scopes": ["telemetry:write"],
+            "max_event_age_days": 400, "expires_at": "2026-11-29T12:00:00.000Z", "secret": secret}})
+    );
+    assert!(!world.db.holds(secret));
+    let check = async |after: i64| {
+        let found = world.table().credential(token.id).await.unwrap();
+        let at = world.now() + SignedDuration::from_secs(after);
+        Credential::check(found, &token, Scope::TelemetryWrite, at)
+    };
+    assert_eq!(check(7 * 86_400 - 1).await.unwrap().partitions.count(), 4);
+    check(7 * 86_400).await.unwrap_err();
+    let trail = office.trail(tenant).await;
+    assert_eq!(trail[1].0["action"], "credential.issue_history");
+    assert_eq!(trail[1].1["values"]["operator"], "Kim");
+    let log = world.db.dump_of("BO#");
+    assert_eq!(log.len(), 2);
+
+    for (field, value, code, faults) in [
+        ("valid_days", json!(8), "invalid", json!(["/valid_days"])),
+        ("valid_days", json!(0), "invalid", json!(["/valid_days"])),
+        ("product", json!("XYZ"), "invalid", json!(["/product"])),
+        ("tenant_id", json!("x"), "invalid", json!(["/tenant_id"])),
+        ("operator", json!(" "), "invalid", json!(["/operator"])),
+        ("reason", json!(""), "invalid", json!(["/reason"])),
+        ("product", json!("EMM"), "license_missing", json!([])),
+        (
+            "tenant_id",
+            json!(TenantId::new(world.now(), world.entropy.as_ref())),
+            "not_found",
+            json!([]),
+        ),
+    ] {
+        let mut command = issue.clone();
+        command[field] = value;
+        let answer = office.say(&command).await;
+        assert_eq!(answer["problem"]["code"], code, "{command}");
+        let pointers: Value = answer["problem"]["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| e["pointer"].clone())
+            .collect();
+        assert_eq!(pointers, faults, "{command}");
+    }
+    assert_eq!(office.say(&issue).await["status"], "ok");
+    assert_eq!(office.say(&issue).await["problem"]["code"], "credential_limit");
+    assert_eq!(office.trail(tenant).await.len(), 3);
+}

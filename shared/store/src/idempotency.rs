@@ -1,0 +1,43 @@
+//! Writes that must not happen twice although they are asked for twice.
+
+use crate::entity::{self, Entity};
+use crate::keys;
+use crate::table::StoreError;
+use crate::transaction::{Transaction, number};
+use belfry_domain::id::{TenantId, UserId};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// For so long a repeat is recognised.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// That it was done.
+#[derive(Debug, Serialize, Deserialize)]
+struct Done {
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    at: Timestamp,
+}
+
+impl Entity for Done {
+    const TYPE: &'static str = "idempotency";
+}
+
+/// The one write that goes with what is asked for: its condition does not hold when `user` asked
+/// under the same `digest` (of route and `Idempotency-Key`) within 24 hours.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn once(
+    tenant: TenantId,
+    user: UserId,
+    digest: &str,
+    now: Timestamp,
+) -> Result<Transaction, StoreError> {
+    let until = now.checked_add(KEPT).unwrap_or(now);
+    let key = keys::idempotency(tenant, user, digest);
+    let item = entity::expiring(&key, &Done { at: now }, until)?;
+    // The table drops what has expired late.
+    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+    let condition = "attribute_not_exists(pk) OR #expires_at <= :now";
+    Ok(Transaction::new().put(item, condition, [(":now", number(seconds))]))
+}

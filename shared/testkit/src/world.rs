@@ -1,0 +1,245 @@
+//! Tenants with people in them, to start a test from.
+
+use crate::{EmbeddedTable, FakeClock, LocalKey, SeededEntropy, ask};
+use aws_sdk_dynamodb::types::AttributeValue;
+use belfry_api::auth::Tokens;
+use belfry_domain::account::{Identity, IdleLimit, Membership, Role, Source, Status, Tenant, User};
+use belfry_domain::email::EmailAddress;
+use belfry_domain::id::{IdentityId, TenantId, UserId};
+use belfry_domain::language::Language;
+use belfry_domain::license::{License, LicenseKind, ProductKey};
+use belfry_domain::password::{Password, PasswordHash};
+use belfry_domain::ports::{Clock as _, Entropy};
+use belfry_domain::product::Product;
+use belfry_domain::session::{RefreshToken, Session};
+use belfry_domain::telemetry::stream::Partitions;
+use belfry_runtime::authenticate::Authenticator;
+use belfry_store::Table;
+use belfry_store::entity::{self, Entity};
+use belfry_store::keys::{self, Key};
+use jiff::{SignedDuration, Timestamp};
+use std::sync::{Arc, OnceLock};
+
+/// The password of every member.
+pub const PASSWORD: &str = "orbit-mustard-ninety-kelp";
+
+/// A table, a clock, chance and a key, and the people that a test puts there.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The table.
+    pub db: EmbeddedTable,
+    /// The time: 2026-11-22, noon, at the start.
+    pub clock: FakeClock,
+    /// Chance.
+    pub entropy: Arc<SeededEntropy>,
+    /// The key that signs tokens.
+    pub key: LocalKey,
+}
+
+/// A person in a tenant.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Who.
+    pub identity: IdentityId,
+    /// In which tenant.
+    pub tenant: TenantId,
+    /// As which user.
+    pub user: UserId,
+    /// With which address.
+    pub email: EmailAddress,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self {
+            db: EmbeddedTable::new(),
+            clock: FakeClock::at("2026-11-22T12:00:00Z"),
+            entropy: Arc::new(SeededEntropy::new(1)),
+            key: LocalKey::new(),
+        }
+    }
+
+    /// The table, called straight through.
+    pub fn table(&self) -> Table {
+        self.db.table()
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets so many seconds go by.
+    pub fn wait(&self, seconds: i64) {
+        self.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    /// Drafts and checks tokens of this world's key.
+    pub fn tokens(&self) -> Tokens {
+        Tokens::new(ask::ORIGIN, &self.key.public_key()).expect("a key")
+    }
+
+    /// Checks who is asking, over this handle to the table.
+    pub fn authenticator(&self, table: Table) -> Authenticator {
+        Authenticator::new(table, self.tokens(), Arc::new(self.clock.clone()))
+    }
+
+    /// Puts a value at a key, whatever was there.
+    pub async fn put<T: Entity>(&self, key: &Key, value: &T) {
+        let item = entity::item(key, value).expect("an item");
+        let table = self.table();
+        let call = table.client().put_item().table_name(table.name()).set_item(Some(item));
+        call.send().await.expect("the table takes it");
+    }
+
+    /// The value at a key.
+    pub async fn get<T: Entity>(&self, key: &Key) -> Option<T> {
+        entity::get(&self.table(), key).await.expect("the table answers")
+    }
+
+    /// A tenant.
+    pub async fn tenant(&self, company: &str) -> TenantId {
+        let id = TenantId::new(self.now(), self.entropy.as_ref());
+        let tenant = Tenant {
+            id,
+            company: company.parse().expect("a name"),
+            country: "IN".parse().expect("a country"),
+            language: Language::En,
+            registered_email: "office@globex.example".parse().expect("an address"),
+            session_timeout: IdleLimit::default(),
+            users: 0,
+            created_at: self.now(),
+            version: 1,
+        };
+        self.put(&keys::tenant(id), &tenant).await;
+        id
+    }
+
+    /// Sets the idle limit of a tenant, in minutes.
+    pub async fn set_idle_limit(&self, tenant: TenantId, minutes: u8) {
+        let key = keys::tenant(tenant);
+        let mut value: Tenant = self.get(&key).await.expect("a tenant");
+        value.session_timeout = minutes.try_into().expect("5 to 120");
+        self.put(&key, &value).await;
+    }
+
+    /// A licence.
+    pub async fn license(&self, tenant: TenantId, product: Product, partitions: u8) -> License {
+        let license = License {
+            product,
+            product_key: ProductKey::new(self.entropy.as_ref()),
+            edition: "Advance".parse().expect("an edition"),
+            kind: LicenseKind::Commercial,
+            seats: 100,
+            starts_at: self.now(),
+            ends_at: self.now() + SignedDuration::from_hours(24 * 365),
+            partitions: Partitions::try_from(partitions).expect("1, 4 or 16"),
+        };
+        self.put(&keys::license(tenant, product), &license).await;
+        license
+    }
+
+    /// An active member with [`PASSWORD`], of a person who may be in other tenants already.
+    pub async fn member(&self, tenant: TenantId, email: &str, role: Role) -> Member {
+        let email: EmailAddress = email.parse().expect("an address");
+        let table = self.table();
+        let known = table.identity_of(&email).await.expect("the table answers");
+        let identity = known.unwrap_or_else(|| IdentityId::new(self.now(), self.entropy.as_ref()));
+        if known.is_none() {
+            let value = Identity {
+                id: identity,
+                email: email.clone(),
+                password: Some(hashed()),
+                language: Language::En,
+                created_at: self.now(),
+                version: 1,
+            };
+            self.put(&keys::identity(identity), &value).await;
+            self.address(&email, identity).await;
+        }
+        let user = UserId::new(self.now(), self.entropy.as_ref());
+        let value = User {
+            id: user,
+            tenant,
+            identity: Some(identity),
+            email: email.clone(),
+            first_name: "Ann".parse().expect("a name"),
+            last_name: "Lindqvist".parse().expect("a name"),
+            mobile: Some("+919876543210".parse().expect("a number")),
+            role,
+            status: Status::Active,
+            source: Source::Manual,
+            invitation: None,
+            created_at: self.now(),
+            last_login_at: None,
+            version: 1,
+        };
+        self.put(&keys::user(tenant, user), &value).await;
+        let edge = Membership { tenant, user, opened_at: None };
+        self.put(&keys::membership(identity, tenant), &edge).await;
+        Member { identity, tenant, user, email }
+    }
+
+    async fn address(&self, email: &EmailAddress, identity: IdentityId) {
+        let key = keys::email(email);
+        let text = |text: String| AttributeValue::S(text);
+        let table = self.table();
+        let call = table
+            .client()
+            .put_item()
+            .table_name(table.name())
+            .item("pk", text(key.pk))
+            .item("sk", text(key.sk))
+            .item("et", text("email".to_owned()))
+            .item("v", AttributeValue::N("1".to_owned()))
+            .item("identity", text(identity.to_string()));
+        call.send().await.expect("the table takes it");
+    }
+
+    /// Changes a member's user.
+    pub async fn change(&self, member: &Member, change: impl FnOnce(&mut User)) {
+        let key = keys::user(member.tenant, member.user);
+        let mut user: User = self.get(&key).await.expect("a user");
+        change(&mut user);
+        self.put(&key, &user).await;
+    }
+
+    /// A session of a member, as a log-in makes it.
+    pub async fn session(&self, member: &Member) -> (Session, RefreshToken) {
+        let Member { identity, tenant, user, .. } = *member;
+        let opened = Session::open(identity, tenant, user, self.now(), self.entropy.as_ref());
+        self.put(&keys::session(identity, opened.0.id), &opened.0).await;
+        opened
+    }
+
+    /// An access token of a session.
+    pub fn token_of(&self, session: &Session) -> String {
+        let draft = self.tokens().draft(session, self.now());
+        let signature = self.key.sign_bytes(draft.signing_input());
+        draft.signed(signature)
+    }
+
+    /// An access token of a new session of a member.
+    pub async fn token(&self, member: &Member) -> String {
+        self.token_of(&self.session(member).await.0)
+    }
+}
+
+/// Hashing takes its time on purpose: once is enough.
+fn hashed() -> PasswordHash {
+    struct Salt;
+    impl Entropy for Salt {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill(7);
+        }
+    }
+    static HASH: OnceLock<PasswordHash> = OnceLock::new();
+    HASH.get_or_init(|| PasswordHash::of(&Password::new(PASSWORD), &Salt).expect("a hash")).clone()
+}
