@@ -1,5 +1,10 @@
 //! Schemas of bodies and answers (JSON Schema 2020-12), for [`crate::routes`]. Closed lists come
 //! from the domain.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "nested JSON objects made here; run by tests only"
+)]
 
 use belfry_domain::dashboard::Period;
 use belfry_domain::product::Product;
@@ -344,7 +349,7 @@ fn schema_name(kind: EventType) -> String {
     format!("{}Event", words.collect::<String>())
 }
 
-/// A CloudEvent of one type. Other attributes are allowed; those of `data` are named in the answer
+/// A `CloudEvent` of one type. Other attributes are allowed; those of `data` are named in the answer
 /// and not kept.
 fn event(kind: EventType) -> Value {
     let products: Vec<&str> =

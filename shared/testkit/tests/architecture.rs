@@ -166,9 +166,10 @@ fn versions_stand_in_the_workspace_only() {
         let dependencies = text.lines().skip_while(|line| !line.contains("dependencies]"));
         for line in dependencies.filter(|line| line.contains('=')) {
             let inherited = line.contains("workspace = true");
-            let other = ["name =", "path =", "test =", "harness =", "[", "default ="]
-                .iter()
-                .any(|beginning| line.starts_with(beginning));
+            let other = line.contains("path =")
+                || ["name =", "test =", "harness =", "[", "default ="]
+                    .iter()
+                    .any(|beginning| line.starts_with(beginning));
             assert!(inherited || other, "{}: {line}", package.name);
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// The description of the API. Stricter than what it tells clients: an answer may have no attribute
 /// that is not described.
 #[derive(Debug)]
-pub struct Description(Value);
+pub(crate) struct Description(Value);
 
 impl Default for Description {
     fn default() -> Self {
@@ -17,7 +17,7 @@ impl Default for Description {
 
 impl Description {
     /// The one of the code under test.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut document = routes::document();
         for (name, schema) in document["components"]["schemas"].as_object_mut().unwrap() {
             // Events and their data may have attributes that we do not know.
@@ -29,14 +29,14 @@ impl Description {
     }
 
     /// Panics unless `body` is what the route takes.
-    pub fn check_request(&self, route: &str, body: &Value) {
+    pub(crate) fn check_request(&self, route: &str, body: &Value) {
         let content = &self.operation(route)["requestBody"]["content"];
         let (media, content) = content.as_object().and_then(|c| c.iter().next()).expect(route);
         self.check(&content["schema"], body, &format!("body of {route} ({media})"));
     }
 
     /// Panics unless the route answers so: a described status, and a body of its schema, or none.
-    pub fn check_answer(&self, route: &str, status: u16, body: &str) {
+    pub(crate) fn check_answer(&self, route: &str, status: u16, body: &str) {
         let answer = &self.operation(route)["responses"][status.to_string()];
         assert!(answer.is_object(), "{route} does not describe a {status}: {body}");
         match answer["content"].as_object().and_then(|content| content.values().next()) {
