@@ -66,7 +66,27 @@ def complete_gateway(stack):
     gateway.create_deployment(restApiId=api, stageName="v1")
 
 
+def complete_roles(stack):
+    formation, iam = boto3.client("cloudformation"), boto3.client("iam")
+    pages = formation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
+    for resource in resources:
+        if resource["ResourceType"] != "AWS::IAM::Role":
+            continue
+        role = resource["PhysicalResourceId"]
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            for statement in policy["Statement"]:
+                actions = statement["Action"]
+                if "sqs:SendMessage" in actions and "sqs:SendMessageBatch" not in actions:
+                    actions.append("sqs:SendMessageBatch")
+            iam.put_role_policy(
+                RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy)
+            )
+
+
 if __name__ == "__main__":
     _, stack_name, sender = sys.argv
     boto3.client("ses").verify_email_identity(EmailAddress=sender)
     complete_gateway(stack_name)
+    complete_roles(stack_name)

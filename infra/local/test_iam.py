@@ -67,8 +67,10 @@ def removals(policy):
         actions = statement["Action"]
         actions = [actions] if isinstance(actions, str) else actions
         for action in actions:
+            if action == "sqs:SendMessageBatch":
+                continue  # no action of its own at AWS: it goes with sqs:SendMessage
             less = copy.deepcopy(policy)
-            rest = [other for other in actions if other != action]
+            rest = [other for other in actions if other not in (action, action + "Batch")]
             if rest:
                 less["Statement"][number]["Action"] = rest
             else:

@@ -61,7 +61,8 @@ impl Client {
 
     /// The dashboard for one period.
     pub(crate) async fn dashboard(&self, token: &str, period: &str) -> Result<Value> {
-        let url = format!("{}?period={period}", self.url("/dashboard"));
+        // A bare plus (30d+) means a space in a query.
+        let url = format!("{}?period={}", self.url("/dashboard"), period.replace('+', "%2B"));
         // Looking is no activity: it keeps no session open.
         answer("/dashboard", self.http.get(url).bearer_auth(token).header("X-Background", "1"))
             .await
