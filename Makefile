@@ -1,25 +1,23 @@
-# make up       everything on this machine, with a demo; again: only what changed
-# make down     stop it; its data is gone then
-# make test     every check and test; starts the stack if none runs
-# make test-iam takes every permission from the functions' roles in turn: a test must notice
+# make up        everything on this machine, with a demo; again: only what changed
+# make down      stop it; its data is gone then
+# make test      every check and test; starts the stack if none runs
+# make test-iam  takes every permission from the functions' roles in turn: a test must notice
 
-.PHONY: up down test test-iam check-machine
+.PHONY: up down test test-iam tool
 
-# The tool is quick to build this way, and `make test` needs the same parts.
 BELFRY := cargo run --quiet --locked --package belfry-cli --
 PATH := $(CURDIR)/.local/tools/bin:$(PATH)
 export PATH
 # The jitter entropy source is for FIPS only.
 export AWS_LC_SYS_NO_JITTER_ENTROPY := 1
 
-up: check-machine
-	@cargo build --locked --package belfry-cli
+up: tool
 	@$(BELFRY) up
 
-down: check-machine
+down: tool
 	@$(BELFRY) down
 
-test: check-machine
+test: tool
 	@$(BELFRY) tools
 	cargo fmt --check
 	cfn-lint template.yaml
@@ -28,11 +26,12 @@ test: check-machine
 	@$(BELFRY) up
 	cargo nextest run --locked --workspace
 
-test-iam: check-machine
+test-iam: tool
 	@$(BELFRY) up
 	@.local/tools/bin/python infra/local/test_iam.py
 
-# Without these two not even the tool that checks the rest can be built.
-check-machine:
+# Built first and for all to see. Without cargo and cc not even the tool that checks the rest can be.
+tool:
 	@command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs" >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "A C compiler is missing. Debian: apt-get install gcc libc6-dev" >&2; exit 1; }
+	@cargo build --locked --package belfry-cli

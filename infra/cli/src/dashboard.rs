@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use belfry_demo::oracle::PERIODS;
 use serde_json::{Map, Value};
+use unicode_width::UnicodeWidthStr;
 
 use crate::client::Client;
 use crate::failure::Result;
@@ -29,7 +30,7 @@ pub(crate) fn render(title: &str, dashboards: &Value) -> String {
     let as_of = present.get("data_as_of").and_then(Value::as_str).unwrap_or("never");
     let mut page = String::new();
     let right = format!("data as of {as_of}");
-    let gap = WIDTH.saturating_sub(title.chars().count() + right.chars().count());
+    let gap = WIDTH.saturating_sub(title.width() + right.width());
     line(&mut page, &format!("{title}{}{right}", " ".repeat(gap)));
     line(&mut page, &"─".repeat(WIDTH));
     let figure = |pointer| grouped(number(present, pointer));
@@ -169,13 +170,17 @@ fn bar(count: usize, most: usize, width: usize) -> String {
     fitted(&drawn, width)
 }
 
-/// Exactly `width` columns: filled up, or cut with a mark.
+/// Exactly `width` columns: filled up, or cut with a mark. Names may be of any script.
 fn fitted(text: &str, width: usize) -> String {
-    let length = text.chars().count();
-    if length <= width {
-        return format!("{text}{}", " ".repeat(width - length));
+    let mut fitted = text.to_owned();
+    while fitted.width() > width {
+        // The mark takes the place of what was cut.
+        fitted = fitted.trim_end_matches('…').to_owned();
+        fitted.pop();
+        fitted.push('…');
     }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+    let room = width - fitted.width();
+    fitted + &" ".repeat(room)
 }
 
 /// A count with its thousands apart.
@@ -213,7 +218,7 @@ mod tests {
         let answers = PERIODS.map(|(name, _)| (name.to_owned(), oracle.dashboard(name, now)));
         let dashboards = Value::Object(answers.into_iter().collect());
         let page = render("Harbor Works", &dashboards);
-        assert!(page.lines().all(|line| line.chars().count() <= WIDTH), "{page}");
+        assert!(page.lines().all(|line| line.width() <= WIDTH), "{page}");
         for (name, _) in PERIODS {
             let period = dashboards.get(name).unwrap();
             let events = number(period, "/violations/policy/events");
@@ -234,6 +239,13 @@ mod tests {
         assert_eq!(bar(5, 10, 4), "██  ");
         assert_eq!(bar(1, 1_000, 4), "▏   ");
         assert_eq!(bar(0, 0, 2), "  ");
+    }
+
+    #[test]
+    fn names_of_any_script_take_the_same_columns() {
+        assert_eq!(fitted("IBAN", 6), "IBAN  ");
+        assert_eq!(fitted("Passport", 6), "Passp…");
+        assert_eq!(fitted("주민등록번호", 6), "주민… ");
     }
 
     #[test]
