@@ -178,8 +178,15 @@ async fn run(schedule: Schedule, without: Option<&'static str>) -> Result<(), St
     if matches!(fate, Fate::GoesOn) {
         task.await.unwrap().map_err(|e| e.to_string())?;
     }
-    // The queue delivers what was not reported as written; here, everything again.
-    second.write(stream, world.parts_of(stream)).await.map_err(|e| e.to_string())?;
+    // The queue delivers again what nobody reported as written, and nothing else: a head that was
+    // set back would be healed by any further write.
+    let own_done = matches!(fate, Fate::GoesOn) || matches!(rival, Rival::Same | Rival::Both);
+    let next_done = matches!(rival, Rival::Next | Rival::Both);
+    for (part, done) in [(own, own_done), (next, next_done)] {
+        if !done {
+            second.write(stream, vec![part]).await.map_err(|e| e.to_string())?;
+        }
+    }
     world.judge().await
 }
 
