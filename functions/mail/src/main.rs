@@ -18,6 +18,7 @@ async fn main() -> Result<(), Error> {
         telemetry: Box::new(SqsQueue::new(aws.sqs(), env::required(env::TELEMETRY_QUEUE_URL)?)),
         clock: Box::new(SystemClock),
     };
+    // The other connections open with the first mail: nobody waits for it.
     app.table.warm_up().await?;
     events::serve(app, SystemClock, "mail", env::required(env::STAGE)?).await
 }

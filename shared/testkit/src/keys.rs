@@ -74,13 +74,13 @@ mod tests {
     #[tokio::test]
     async fn opens_for_the_same_context_only() {
         let sealer = FakeSealer::new();
-        let sealed = sealer.seal(b"text", &[("a", "1"), ("b", "2")]).await.unwrap();
-        assert!(!sealed.windows(4).any(|window| window == b"text"));
-        assert_eq!(sealer.open(&sealed, &[("b", "2"), ("a", "1")]).await.unwrap(), b"text");
-        let other = sealer.open(&sealed, &[("a", "1")]).await.unwrap_err();
+        let closed = sealer.seal(b"text", &[("a", "1"), ("b", "2")]).await.unwrap();
+        assert!(!closed.windows(4).any(|window| window == b"text"));
+        assert_eq!(sealer.open(&closed, &[("b", "2"), ("a", "1")]).await.unwrap(), b"text");
+        let other = sealer.open(&closed, &[("a", "1")]).await.unwrap_err();
         assert!(matches!(other, SealError::Damaged(_)));
         sealer.set_down(true);
-        let down = sealer.open(&sealed, &[("a", "1"), ("b", "2")]).await.unwrap_err();
+        let down = sealer.open(&closed, &[("a", "1"), ("b", "2")]).await.unwrap_err();
         assert!(matches!(down, SealError::Unavailable(_)));
     }
 }

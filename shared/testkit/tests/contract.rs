@@ -1,6 +1,12 @@
 //! The main job in one process, from the back office's command to the dashboard: every request and
 //! every answer on the way is as the API's description says.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "tests"
+)]
 
 mod description;
 

@@ -1,5 +1,4 @@
 //! infra/openapi.json, the route table, the functions and template.yaml say the same.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use belfry_api::routes::{ROUTES, document};
 use serde_json::Value;

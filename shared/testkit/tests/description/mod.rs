@@ -1,4 +1,10 @@
 //! Holds real requests and answers against the description of the API.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "test code: whatever goes wrong here is a failed test"
+)]
 
 use belfry_api::routes;
 use jsonschema::Validator;
