@@ -52,7 +52,7 @@ impl Query {
     }
 
     fn wrong(&mut self, name: &str, code: &'static str, detail: impl Display) {
-        let detail = detail.to_string();
+        let detail = crate::problem::sentence(&detail.to_string());
         self.errors.push(FieldError::new(format!("?{name}"), code, detail));
     }
 

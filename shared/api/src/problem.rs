@@ -61,12 +61,21 @@ impl<E: Failure> From<E> for Problem {
         Self {
             status,
             code: error.code(),
-            detail: error.to_string(),
+            detail: sentence(&error.to_string()),
             errors: error.fields().to_vec(),
             retry_after,
             internal: chain(error.source()),
         }
     }
+}
+
+/// An error's text as people write it: errors begin small and end without a stop, so that they can
+/// stand in the middle of others.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().map(char::to_uppercase).into_iter().flatten();
+    let stop = if text.ends_with(['.', '!', '?']) || text.is_empty() { "" } else { "." };
+    first.chain(rest).chain(stop.chars()).collect()
 }
 
 /// The whole chain of causes, for the log.
