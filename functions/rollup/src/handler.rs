@@ -1,10 +1,10 @@
 //! From the queue's batch to the writer, and back to the queue what failed.
 
 use crate::writer::{Report, Writer};
-use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use belfry_domain::ports::Clock;
 use belfry_domain::telemetry::part::Part;
 use belfry_domain::telemetry::stream::Stream;
+use belfry_runtime::events::{Events, SqsMessage};
 use belfry_runtime::metrics::{Metrics, Unit};
 use belfry_store::Table;
 use std::collections::BTreeMap;
@@ -13,49 +13,38 @@ use std::sync::Arc;
 /// The function: one per process, kept between invocations.
 pub struct Rollup {
     writer: Writer,
-    clock: Arc<dyn Clock>,
-    stage: String,
 }
 
-impl Rollup {
-    /// Over this table.
-    pub fn new(table: Table, clock: Arc<dyn Clock>, stage: impl Into<String>) -> Self {
-        Self { writer: Writer::new(table, clock.clone()), clock, stage: stage.into() }
-    }
-
-    /// Handles one batch of the queue. Streams go their own ways; within one, a failure fails the
-    /// message and all later ones, so that order is kept.
-    pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
-        let mut metrics = Metrics::new("rollup", &self.stage);
+impl Events for Rollup {
+    /// Streams go their own ways; within one, a failure fails the message and all later ones, so
+    /// that order is kept.
+    async fn messages(&self, messages: Vec<SqsMessage>, metrics: &mut Metrics) -> Vec<String> {
         let mut groups: BTreeMap<String, Vec<SqsMessage>> = BTreeMap::new();
-        for message in event.records {
-            let group = message.attributes.get("MessageGroupId").cloned().unwrap_or_default();
-            groups.entry(group).or_default().push(message);
+        for message in messages {
+            groups.entry(message.group.clone().unwrap_or_default()).or_default().push(message);
         }
-        let outcomes = futures::future::join_all(
-            groups.into_iter().map(|(group, messages)| self.stream(group, messages)),
-        )
-        .await;
-        let mut response = SqsBatchResponse::default();
-        for (report, failed) in outcomes {
-            measure(&mut metrics, &report);
-            response.batch_item_failures.extend(failed.into_iter().map(|id| {
-                let mut failure = BatchItemFailure::default();
-                failure.item_identifier = id;
-                failure
-            }));
+        let streams = groups.into_iter().map(|(group, messages)| self.stream(group, messages));
+        let mut failed = Vec::new();
+        for (report, ids) in futures::future::join_all(streams).await {
+            measure(metrics, &report);
+            failed.extend(ids);
         }
         let units = self.writer.table().meter().take();
         metrics.add("store.rru", Unit::Count, units.read);
         metrics.add("store.wru", Unit::Count, units.written);
-        metrics.emit(self.clock.now());
-        response
+        failed
+    }
+}
+
+impl Rollup {
+    /// Over this table.
+    pub fn new(table: Table, clock: Arc<dyn Clock>) -> Self {
+        Self { writer: Writer::new(table, clock) }
     }
 
     /// The messages of one stream; returns the ids of those that failed.
     async fn stream(&self, group: String, messages: Vec<SqsMessage>) -> (Report, Vec<String>) {
-        let ids: Vec<String> =
-            messages.iter().map(|m| m.message_id.clone().unwrap_or_default()).collect();
+        let ids: Vec<String> = messages.iter().map(|message| message.id.clone()).collect();
         let parts = read(&group, &messages);
         // The first message that cannot be read fails with all behind it.
         let failed = ids.get(parts.len()..).unwrap_or_default().to_vec();
@@ -85,7 +74,7 @@ fn read(group: &str, messages: &[SqsMessage]) -> Vec<Part> {
     };
     let mut parts = Vec::with_capacity(messages.len());
     for message in messages {
-        match Part::from_message(message.body.as_deref().unwrap_or_default()) {
+        match Part::from_message(&message.body) {
             Ok(part) if part.stream == stream => parts.push(part),
             Ok(_) => {
                 tracing::error!(stream = %group, "message of another stream");

@@ -99,7 +99,7 @@ impl House {
                 telemetry: Box::new(telemetry.clone()),
                 clock: Box::new(clock.clone()),
             },
-            rollup: rollup::Rollup::new(db.table(), time, "test"),
+            rollup: rollup::Rollup::new(db.table(), time),
             description: Description::new(),
             seen: Mutex::default(),
             db,
@@ -135,20 +135,14 @@ impl House {
             rings.map(|(n, body)| SqsMessage { id: n.to_string(), body, ..Default::default() });
         let mut metrics = Metrics::new("mail", "test");
         assert_eq!(self.mail.messages(rings.collect(), &mut metrics).await, [""; 0]);
-        let records: Vec<Value> = self
-            .telemetry
-            .drain()
-            .into_iter()
-            .map(|message| {
-                json!({"messageId": message.deduplication, "body": message.body,
-                    "attributes": {"MessageGroupId": message.group}})
-            })
-            .collect();
-        if !records.is_empty() {
-            let event = serde_json::from_value(json!({"Records": records})).unwrap();
-            let failed = self.rollup.handle(event).await.batch_item_failures;
-            assert!(failed.is_empty(), "{failed:?}");
-        }
+        let parts = self.telemetry.drain().into_iter().map(|message| SqsMessage {
+            id: message.deduplication,
+            body: message.body,
+            group: Some(message.group),
+            ..Default::default()
+        });
+        let mut metrics = Metrics::new("rollup", "test");
+        assert_eq!(self.rollup.messages(parts.collect(), &mut metrics).await, [""; 0]);
     }
 
     /// The new tenant's id; its first super admin is Ann, whether or not she is known already.
