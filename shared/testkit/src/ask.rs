@@ -36,6 +36,7 @@ pub fn ask(route: &str) -> Ask {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a builder reads better without ampersands")]
 impl Ask {
     /// With a path parameter.
     #[must_use]

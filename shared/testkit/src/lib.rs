@@ -4,6 +4,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
     reason = "test code: whatever goes wrong here is a failed test"
@@ -13,6 +14,7 @@ pub mod ask;
 pub mod condition;
 pub mod gate;
 pub mod keys;
+pub mod lockstep;
 pub mod mail;
 pub mod queue;
 pub mod signer;
@@ -24,6 +26,7 @@ pub mod world;
 pub use ask::{Answer, Ask, ask};
 pub use gate::{Crash, Gate, Held, Moment, Turnstile, Verdict};
 pub use keys::FakeSealer;
+pub use lockstep::in_lockstep;
 pub use mail::{MailFault, MemoryMailer, Sent};
 pub use queue::{Fault, MemoryDoorbell, MemoryQueue};
 pub use signer::LocalKey;

@@ -41,6 +41,7 @@ fn without(value: &Value, name: &str) -> Value {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 async fn each_is_refused_for_the_reason_expected() {
     let world = World::new();
     let tenant = world.tenant("Globex").await;
@@ -57,7 +58,7 @@ async fn each_is_refused_for_the_reason_expected() {
     assert_eq!(claims["iss"], ORIGIN);
     assert_eq!(claims["aud"], "belfry-console");
     let own = |header: &Value, claims: &Value| signed(&world.key, &part(header), &part(claims));
-    let headed = |name: &str, value: Value| own(&with(&header, name, value), &claims);
+    let header_with = |name: &str, value: Value| own(&with(&header, name, value), &claims);
     // Signed as we sign, with our exact header: what an insider with the key could make.
     let claimed =
         |name: &str, value: Value| signed(&world.key, head, &part(&with(&claims, name, value)));
@@ -86,19 +87,23 @@ async fn each_is_refused_for_the_reason_expected() {
         ("alg none, signed", own(&none, &claims), Refused::Header),
         ("HS256 with the public key in DER", hs(&der), Refused::Header),
         ("HS256 with the key's x", hs(world.key.public_key().id().as_bytes()), Refused::Header),
-        ("another algorithm", headed("alg", json!("RS256")), Refused::Header),
-        ("a longer curve", headed("alg", json!("ES384")), Refused::Header),
-        ("typ JWT, as an identity token", headed("typ", json!("JWT")), Refused::Header),
-        ("typ of a product handoff", headed("typ", json!("handoff+jwt")), Refused::Header),
+        ("another algorithm", header_with("alg", json!("RS256")), Refused::Header),
+        ("a longer curve", header_with("alg", json!("ES384")), Refused::Header),
+        ("typ JWT, as an identity token", header_with("typ", json!("JWT")), Refused::Header),
+        ("typ of a product handoff", header_with("typ", json!("handoff+jwt")), Refused::Header),
         ("no typ", own(&without(&header, "typ"), &claims), Refused::Header),
-        ("another kid", headed("kid", json!(stranger.public_key().id())), Refused::Header),
-        ("a kid with a path", headed("kid", json!("../../dev/null")), Refused::Header),
+        ("another kid", header_with("kid", json!(stranger.public_key().id())), Refused::Header),
+        ("a kid with a path", header_with("kid", json!("../../dev/null")), Refused::Header),
         ("no kid", own(&without(&header, "kid"), &claims), Refused::Header),
-        ("a key in the header", headed("jwk", stranger_jwk), Refused::Header),
-        ("a key's address in the header", headed("jku", json!("https://e.vil")), Refused::Header),
-        ("a certificate in the header", headed("x5c", json!(["MIIB"])), Refused::Header),
-        ("a critical extension", headed("crit", json!(["exp"])), Refused::Header),
-        ("an uncompressed payload option", headed("b64", json!(false)), Refused::Header),
+        ("a key in the header", header_with("jwk", stranger_jwk), Refused::Header),
+        (
+            "a key's address in the header",
+            header_with("jku", json!("https://e.vil")),
+            Refused::Header,
+        ),
+        ("a certificate in the header", header_with("x5c", json!(["MIIB"])), Refused::Header),
+        ("a critical extension", header_with("crit", json!(["exp"])), Refused::Header),
+        ("an uncompressed payload option", header_with("b64", json!(false)), Refused::Header),
         ("another's signature", signed(&stranger, head, body), Refused::Signature),
         ("no signature", format!("{head}.{body}."), Refused::Signature),
         ("half a signature", format!("{head}.{body}.{}", &signature[..43]), Refused::Signature),

@@ -1,11 +1,11 @@
-use crate::{app, member};
+use crate::{app, app_over, member};
 use belfry_domain::account::Role;
 use belfry_domain::audit::{Head, verify};
 use belfry_domain::credential::{Credential, CredentialToken, Scope};
 use belfry_domain::id::{CredentialId, TenantId};
 use belfry_domain::product::Product;
 use belfry_testkit::gate::Open;
-use belfry_testkit::{Answer, Ask, World, ask};
+use belfry_testkit::{Answer, Ask, Turnstile, World, ask, in_lockstep};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -109,8 +109,8 @@ async fn two_live_ones_allow_a_rotation_and_a_third_must_wait() {
         .iter()
         .map(|r| r["action"].as_str().unwrap().to_owned())
         .collect();
-    let made = "credential.create";
-    assert_eq!(actions, [made, made, made, "credential.revoke", made]);
+    let creation = "credential.create";
+    assert_eq!(actions, [creation, creation, creation, "credential.revoke", creation]);
 }
 
 #[tokio::test]
@@ -227,26 +227,62 @@ async fn another_tenants_credential_does_not_exist() {
     assert!(works(&world, made.at("/secret")).await);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn of_many_at_once_two_are_made_and_the_trail_has_no_gap() {
     let world = World::new();
     let (tenant, token) = member(&world, "Globex", Role::Admin).await;
     world.license(tenant, Product::Epp, 1).await;
-    let app = Arc::new(app(&world));
-    let tasks: Vec<_> = (0..10)
+    let gate = Arc::new(Turnstile::new());
+    let app = Arc::new(app_over(&world, world.db.shared("tenant", gate.clone()).table()));
+    let tasks: Vec<_> = (0..6)
         .map(|_| {
             let (app, ask) = (app.clone(), create(&token, "EPP"));
             tokio::spawn(async move { ask.of(app.as_ref()).await.status })
         })
         .collect();
-    let mut statuses = Vec::new();
-    for task in tasks {
-        statuses.push(task.await.unwrap());
-    }
+    let mut statuses = in_lockstep(&gate, tasks).await;
     statuses.sort_unstable();
-    assert_eq!(statuses, [201, 201, 409, 409, 409, 409, 409, 409, 409, 409]);
+    assert_eq!(statuses, [201, 201, 409, 409, 409, 409]);
     assert_eq!(records(&world, tenant).await.len(), 2);
     assert_eq!(world.db.dump_of("C#").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_at_once_one_revokes() {
+    let world = World::new();
+    let (tenant, token) = member(&world, "Globex", Role::Admin).await;
+    world.license(tenant, Product::Epp, 1).await;
+    let made = create(&token, "EPP").of(&app(&world)).await;
+    let gate = Arc::new(Turnstile::new());
+    let app = Arc::new(app_over(&world, world.db.shared("tenant", gate.clone()).table()));
+    let tasks: Vec<_> = (0..4)
+        .map(|_| {
+            let (app, ask) = (app.clone(), revoke(&token, "EPP", made.at("/id")));
+            tokio::spawn(async move { ask.of(app.as_ref()).await.status })
+        })
+        .collect();
+    let mut statuses = in_lockstep(&gate, tasks).await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [204, 404, 404, 404]);
+    assert_eq!(records(&world, tenant).await.len(), 2);
+}
+
+/// Different changes of one tenant meet only at the end of its audit trail.
+#[tokio::test(start_paused = true)]
+async fn changes_at_once_follow_one_another_in_the_trail() {
+    let world = World::new();
+    let (tenant, token) = member(&world, "Globex", Role::Admin).await;
+    for product in Product::ALL {
+        world.license(tenant, product, 1).await;
+    }
+    let gate = Arc::new(Turnstile::new());
+    let app = Arc::new(app_over(&world, world.db.shared("tenant", gate.clone()).table()));
+    let tasks = Product::ALL.map(|product| {
+        let (app, ask) = (app.clone(), create(&token, product.name()));
+        tokio::spawn(async move { ask.of(app.as_ref()).await.status })
+    });
+    assert_eq!(in_lockstep(&gate, tasks.into()).await, [201; 4]);
+    assert_eq!(records(&world, tenant).await.len(), 4);
 }
 
 #[tokio::test]
