@@ -12,8 +12,8 @@ use belfry_domain::product::Product;
 use belfry_domain::telemetry::endpoint::Present;
 use belfry_domain::telemetry::event::Kind;
 use belfry_store::StoreError;
+use belfry_store::endpoints::{EndpointPage, ListedEndpoint};
 use belfry_store::keys::ENDPOINT_BUCKETS;
-use belfry_store::telemetry::{EndpointPage, ListedEndpoint};
 use serde::{Deserialize, Serialize};
 
 /// Endpoints looked at for one page: a filter that hits few must not read a million.

@@ -2,15 +2,19 @@
 
 use crate::keys::{EXPIRES_AT, Key, PK, SK};
 use crate::table::{Item, StoreError, Table, from_item, key_item, to_item};
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, PutRequest, ReturnConsumedCapacity, WriteRequest,
+};
 use belfry_domain::account::{Identity, Link, Membership, Tenant, User};
 use belfry_domain::credential::Credential;
 use belfry_domain::license::License;
 use belfry_domain::session::Session;
+use futures::future::try_join_all;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// A value that is an item.
 pub trait Entity: Serialize + DeserializeOwned {
@@ -78,6 +82,15 @@ pub fn value<T: Entity>(item: Item) -> Result<T, StoreError> {
     from_item(item)
 }
 
+/// The value of an item, and its sort key.
+///
+/// # Errors
+/// As [`value`].
+pub fn keyed<T: Entity>(item: Item) -> Result<(String, T), StoreError> {
+    let sk = item.get(SK).and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+    Ok((sk, value(item)?))
+}
+
 /// Reads one value, strongly consistent: 1 RRU per 4 KB.
 ///
 /// # Errors
@@ -89,8 +102,10 @@ pub async fn get<T: Entity>(table: &Table, key: &Key) -> Result<Option<T>, Store
         .table_name(table.name())
         .set_key(Some(key_item(key)))
         .consistent_read(true)
+        .return_consumed_capacity(ReturnConsumedCapacity::Total)
         .send()
         .await?;
+    table.meter().read(answer.consumed_capacity.iter());
     answer.item.map(value).transpose()
 }
 
@@ -109,43 +124,141 @@ impl Found {
 }
 
 /// Keys of one `BatchGetItem` call.
-const BATCH: usize = 100;
-/// How often what a batch left over is asked for again.
-const TRIES: usize = 5;
+const BATCH_GET: usize = 100;
+/// Items of one `BatchWriteItem` call.
+const BATCH_WRITE: usize = 25;
 
-/// Reads several items at once, strongly consistent: 1 RRU per 4 KB of each. One call per 100 keys.
+/// Reads several items at once, strongly consistent: 1 RRU per 4 KB of each. One call per 100 keys,
+/// all calls side by side.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] also when the table keeps leaving items over.
 pub async fn get_many(table: &Table, keys: &[Key]) -> Result<Found, StoreError> {
+    let calls = keys.chunks(BATCH_GET).map(|keys| get_batch(table, keys));
     let mut found = Found::default();
-    for keys in keys.chunks(BATCH) {
-        let mut wanted: Vec<Item> = keys.iter().map(key_item).collect();
-        for _ in 0..TRIES {
-            let request = KeysAndAttributes::builder()
-                .set_keys(Some(std::mem::take(&mut wanted)))
-                .consistent_read(true)
-                .build()
-                .map_err(|error| StoreError::Unavailable(error.into()))?;
-            let answer =
-                table.client().batch_get_item().request_items(table.name(), request).send().await?;
-            for item in answer.responses.into_iter().flatten().flat_map(|(_, items)| items) {
-                if let (Some(AttributeValue::S(pk)), Some(AttributeValue::S(sk))) =
-                    (item.get(PK), item.get(SK))
-                {
-                    let key = Key { pk: pk.clone(), sk: sk.clone() };
-                    found.0.insert(key, item);
-                }
-            }
-            let left = answer.unprocessed_keys.unwrap_or_default();
-            wanted = left.into_values().flat_map(|left| left.keys).collect();
-            if wanted.is_empty() {
-                break;
-            }
-        }
-        if !wanted.is_empty() {
-            return Err(StoreError::Unavailable("a batch read stays unprocessed".into()));
+    for item in try_join_all(calls).await?.into_iter().flatten() {
+        if let (Some(AttributeValue::S(pk)), Some(AttributeValue::S(sk))) =
+            (item.get(PK), item.get(SK))
+        {
+            let key = Key { pk: pk.clone(), sk: sk.clone() };
+            found.0.insert(key, item);
         }
     }
     Ok(found)
+}
+
+async fn get_batch(table: &Table, keys: &[Key]) -> Result<Vec<Item>, StoreError> {
+    let mut wanted: Vec<Item> = keys.iter().map(key_item).collect();
+    let mut items = Vec::with_capacity(wanted.len());
+    let mut pause = Pause::default();
+    while !wanted.is_empty() {
+        let request = KeysAndAttributes::builder()
+            .set_keys(Some(wanted))
+            .consistent_read(true)
+            .build()
+            .map_err(|error| StoreError::corrupt("keys", error))?;
+        let answer = table
+            .client()
+            .batch_get_item()
+            .request_items(table.name(), request)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await?;
+        table.meter().read(answer.consumed_capacity.iter().flatten());
+        items.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
+        let left = answer.unprocessed_keys.unwrap_or_default();
+        wanted = left.into_values().flat_map(|left| left.keys).collect();
+        if !wanted.is_empty() {
+            pause.wait().await?;
+        }
+    }
+    Ok(items)
+}
+
+/// Writes items whole and without conditions, 25 a call; each as often as the table leaves it over.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] also when the table keeps leaving items over.
+pub async fn put_many(table: &Table, items: Vec<Item>) -> Result<(), StoreError> {
+    let mut rest = Vec::with_capacity(items.len());
+    for item in items {
+        let put = PutRequest::builder().set_item(Some(item)).build();
+        let put = put.map_err(|error| StoreError::corrupt("item", error))?;
+        rest.push(WriteRequest::builder().put_request(put).build());
+    }
+    let mut pause = Pause::default();
+    while !rest.is_empty() {
+        let later = rest.split_off(rest.len().min(BATCH_WRITE));
+        let answer = table
+            .client()
+            .batch_write_item()
+            .request_items(table.name(), rest)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await?;
+        table.meter().wrote(answer.consumed_capacity.iter().flatten());
+        let left = answer.unprocessed_items.unwrap_or_default();
+        rest = left.into_values().flatten().collect();
+        if !rest.is_empty() {
+            pause.wait().await?;
+        }
+        rest.extend(later);
+    }
+    Ok(())
+}
+
+/// Everything of a partition, or of a range of its sort keys (both ends included), with the sort
+/// keys. 1 RRU per 4 KB of all of it, half when not `consistent`, at least that.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn query<T: Entity>(
+    table: &Table,
+    pk: &str,
+    range: Option<(String, String)>,
+    consistent: bool,
+) -> Result<Vec<(String, T)>, StoreError> {
+    let mut start = None;
+    let mut all = Vec::new();
+    loop {
+        let mut query = table
+            .client()
+            .query()
+            .table_name(table.name())
+            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+            .consistent_read(consistent)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .set_exclusive_start_key(start);
+        query = match &range {
+            None => query.key_condition_expression("pk = :pk"),
+            Some((from, to)) => query
+                .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+                .expression_attribute_values(":from", AttributeValue::S(from.clone()))
+                .expression_attribute_values(":to", AttributeValue::S(to.clone())),
+        };
+        let answer = query.send().await?;
+        table.meter().read(answer.consumed_capacity.iter());
+        for item in answer.items.unwrap_or_default() {
+            all.push(keyed(item)?);
+        }
+        start = answer.last_evaluated_key;
+        if start.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+/// Growing pauses between tries of a throttled batch: 50 ms doubled each time, 6 times.
+#[derive(Default)]
+struct Pause(u32);
+
+impl Pause {
+    async fn wait(&mut self) -> Result<(), StoreError> {
+        if self.0 == 6 {
+            return Err(StoreError::Unavailable("a batch stays throttled".into()));
+        }
+        tokio::time::sleep(Duration::from_millis(50 << self.0)).await;
+        self.0 += 1;
+        Ok(())
+    }
 }

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod credentials;
+pub mod endpoints;
 pub mod entity;
 pub mod idempotency;
 pub mod keys;

@@ -3,7 +3,7 @@
 use crate::keys::{Key, PK, SK};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity};
 use belfry_domain::failure::{Failure, FailureKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -154,29 +154,9 @@ impl Table {
     /// [`StoreError::Unavailable`].
     pub async fn warm_up(&self) -> Result<(), StoreError> {
         let key = Key { pk: "C#warm-up".into(), sk: "CREDENTIAL".into() };
-        self.get::<serde::de::IgnoredAny>(&key, false).await.map(drop)
-    }
-
-    /// Reads one item. Costs 1 RRU per 4 KB when `consistent`, half of it else.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn get<T: DeserializeOwned>(
-        &self,
-        key: &Key,
-        consistent: bool,
-    ) -> Result<Option<T>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .set_key(Some(key_item(key)))
-            .consistent_read(consistent)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await?;
-        self.meter.read(answer.consumed_capacity.iter());
-        answer.item.map(from_item).transpose()
+        let read = self.client.get_item().table_name(&self.name).set_key(Some(key_item(&key)));
+        read.send().await?;
+        Ok(())
     }
 }
 
