@@ -9,103 +9,26 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use belfry_domain::id::TenantId;
 use belfry_domain::ports::Day;
 use belfry_domain::product::Product;
-use belfry_domain::telemetry::endpoint::{Cell, Detection, Endpoint, Present};
-use belfry_domain::telemetry::event::{Kind, Name, Status};
+use belfry_domain::telemetry::endpoint::{Endpoint, Present};
+use belfry_domain::telemetry::event::Name;
 use belfry_domain::telemetry::stream::Stream;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// An endpoint as it is stored: plain attributes, so that an operator can read them.
+/// An endpoint as it is stored: in plain attributes, so that an operator can read them.
 #[derive(Debug, Serialize, Deserialize)]
 struct EndpointItem {
-    /// Sequence of the chunk that wrote it.
+    /// First sequence of the chunk that wrote it.
     seq: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    removed: Option<Day>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    present: Option<PresentAttributes>,
+    state: Endpoint,
+    /// In the index only while infected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gsi1pk: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gsi1sk: Option<String>,
+    /// A tombstone goes when no event of before the removal can come any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct PresentAttributes {
-    kind: Kind,
-    contact: Day,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    infection: Option<Day>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    policy: Option<Day>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    application: Option<Day>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    detected: Option<Detection>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    cleaned: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    status_day: Option<Day>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    status: Option<Status>,
-    system_cell: Cell,
-    agent_cell: Cell,
-}
-
-impl EndpointItem {
-    fn new(
-        tenant: TenantId,
-        product: Product,
-        id: &str,
-        state: &Endpoint,
-        seq: u64,
-        today: Day,
-    ) -> Self {
-        let infected = state.present.as_ref().is_some_and(Present::infected);
-        Self {
-            seq,
-            removed: state.removed,
-            present: state.present.clone().map(|p| {
-                let (status_day, status) = p.status.unzip();
-                PresentAttributes {
-                    kind: p.kind,
-                    contact: p.contact,
-                    infection: p.infection,
-                    policy: p.policy,
-                    application: p.application,
-                    detected: p.detected,
-                    cleaned: p.cleaned,
-                    status_day,
-                    status,
-                    system_cell: p.system_cell,
-                    agent_cell: p.agent_cell,
-                }
-            }),
-            gsi1pk: infected.then(|| keys::infected_partition(tenant)),
-            gsi1sk: infected.then(|| keys::infected_sort(product, id)),
-            expires_at: state.present.is_none().then(|| expiry(today, KEPT_TELEMETRY_DAYS)),
-        }
-    }
-
-    fn state(self) -> Endpoint {
-        Endpoint {
-            removed: self.removed,
-            present: self.present.map(|p| Present {
-                kind: p.kind,
-                contact: p.contact,
-                infection: p.infection,
-                policy: p.policy,
-                application: p.application,
-                detected: p.detected,
-                cleaned: p.cleaned,
-                status: p.status_day.zip(p.status),
-                system_cell: p.system_cell,
-                agent_cell: p.agent_cell,
-            }),
-        }
-    }
 }
 
 impl Entity for EndpointItem {
@@ -129,7 +52,7 @@ impl Table {
         let mut states = HashMap::with_capacity(ids.len());
         for key in keys {
             if let Some(item) = found.take::<EndpointItem>(&key)? {
-                states.insert(key.sk, item.state());
+                states.insert(key.sk, item.state);
             }
         }
         Ok(states)
@@ -148,7 +71,14 @@ impl Table {
         today: Day,
     ) -> Result<Written, StoreError> {
         let Stream { tenant, product, .. } = stream;
-        let item = EndpointItem::new(tenant, product, id, state, seq, today);
+        let infected = state.present.as_ref().is_some_and(Present::infected);
+        let item = EndpointItem {
+            seq,
+            state: state.clone(),
+            gsi1pk: infected.then(|| keys::infected_partition(tenant)),
+            gsi1sk: infected.then(|| keys::infected_sort(product, id)),
+            expires_at: state.present.is_none().then(|| expiry(today, KEPT_TELEMETRY_DAYS)),
+        };
         let item = entity::item(&keys::endpoint(tenant, product, id), &item)?;
         self.put_if(item, "attribute_not_exists(pk) OR seq < :seq", Some(seq)).await
     }
@@ -204,7 +134,7 @@ impl Table {
         let mut items = Vec::new();
         for item in answer.items.unwrap_or_default() {
             let (sk, item) = entity::keyed::<EndpointItem>(item)?;
-            if let Some(present) = item.state().present {
+            if let Some(present) = item.state.present {
                 items.push(ListedEndpoint { product, id: sk, present });
             }
         }
@@ -246,7 +176,7 @@ impl Table {
             let product =
                 item.gsi1sk.as_deref().and_then(|key| key.split('#').next()?.parse().ok());
             let product: Product = product.ok_or_else(|| StoreError::corrupt(&sk, "no product"))?;
-            if let Some(present) = item.state().present {
+            if let Some(present) = item.state.present {
                 items.push(ListedEndpoint { product, id: sk, present });
             }
         }
@@ -270,7 +200,7 @@ impl Table {
             return Ok(None);
         }
         let item = entity::get::<EndpointItem>(self, &keys::endpoint(tenant, product, id)).await?;
-        Ok(item.and_then(|item| item.state().present))
+        Ok(item.and_then(|item| item.state.present))
     }
 }
 
