@@ -5,7 +5,7 @@
 
 .PHONY: up down test test-iam tool
 
-BELFRY := cargo run --quiet --locked --package belfry-cli --
+BELFRY := $(or $(CARGO_TARGET_DIR),target)/debug/belfry
 PATH := $(CURDIR)/.local/tools/bin:$(PATH)
 export PATH
 # The jitter entropy source is for FIPS only.
@@ -34,4 +34,4 @@ test-iam: tool
 tool:
 	@command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs" >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "A C compiler is missing. Debian: apt-get install gcc libc6-dev" >&2; exit 1; }
-	@cargo build --locked --package belfry-cli
+	@cargo build --locked --workspace --bin belfry

@@ -37,9 +37,10 @@ SERVICE = {
 
 def tests(function, *more):
     """Runs a function's tests of the running stack."""
-    command = ["cargo", "nextest", "run", "--locked", "--package", "belfry-tests"]
+    # As in `make test`: other packages chosen would mean other features, and all built again.
+    command = ["cargo", "nextest", "run", "--locked", "--workspace"]
     modules = FUNCTIONS[function][1]
-    command += ["--filterset", f"binary(stack) & test(/^({modules})::/)", "--no-tests", "fail"]
+    command += ["--filterset", f"package(belfry-tests) & binary(stack) & test(/^({modules})::/)", "--no-tests", "fail"]
     return subprocess.run(
         command + list(more), cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
