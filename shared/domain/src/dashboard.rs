@@ -67,6 +67,8 @@ impl Period {
 impl FromStr for Period {
     type Err = UnknownPeriod;
     fn from_str(text: &str) -> Result<Self, UnknownPeriod> {
+        // A query string's bare `+` means a space, and `30d+` is easily sent bare.
+        let text = if text == "30d " { Self::Days30AndMore.name() } else { text };
         Self::ALL.into_iter().find(|period| period.name() == text).ok_or(UnknownPeriod)
     }
 }
@@ -325,4 +327,31 @@ fn rows(tops: &[(List, TopList)], list: List, most: usize) -> Vec<TopRow> {
     rows.sort_by_key(|row| std::cmp::Reverse(row.count));
     rows.truncate(most);
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_have_their_names_and_no_others() {
+        for period in Period::ALL {
+            assert_eq!(period.name().parse(), Ok(period));
+        }
+        assert_eq!("30d ".parse(), Ok(Period::Days30AndMore), "a bare + in a query is a space");
+        for bad in ["", "30d", "0-2d ", "1d", "3-6D"] {
+            assert_eq!(bad.parse::<Period>(), Err(UnknownPeriod), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_periods_cover_every_age_once() {
+        for age in 0..1_000 {
+            let covering = Period::ALL.into_iter().filter(|period| {
+                let (from, to) = period.ages();
+                from <= age && to.is_none_or(|to| age <= to)
+            });
+            assert_eq!(covering.count(), 1, "{age}");
+        }
+    }
 }
