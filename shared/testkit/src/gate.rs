@@ -17,6 +17,9 @@ pub enum Verdict {
     Fail,
     /// The table answers that it is throttling. After the call the same as [`Self::Fail`].
     Throttle,
+    /// A transaction is cancelled because another one is at its items. Only for
+    /// `TransactWriteItems`; after the call the same as [`Self::Fail`].
+    Conflict,
     /// Of a `BatchWriteItem` or `BatchGetItem` only so many entries are done; the others come
     /// back as unprocessed. Every other call goes on.
     Partly(usize),

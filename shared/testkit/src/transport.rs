@@ -176,12 +176,16 @@ impl Transport {
                 self.note(&call, |call| call.outcome = Outcome::NotDone);
                 return Ok(response(400, THROTTLED.to_owned()));
             }
+            Verdict::Conflict => {
+                self.note(&call, |call| call.outcome = Outcome::NotDone);
+                return Ok(response(400, CONFLICT.to_owned()));
+            }
             Verdict::Hang => return std::future::pending().await,
         };
         let (status, body) = self.perform(&call, entries);
         match self.0.gate.after(&call).await {
             Verdict::Proceed | Verdict::Partly(_) => Ok(response(status, body)),
-            Verdict::Fail | Verdict::Throttle => Err(connection_error()),
+            Verdict::Fail | Verdict::Throttle | Verdict::Conflict => Err(connection_error()),
             Verdict::Hang => std::future::pending().await,
         }
     }
@@ -262,6 +266,9 @@ impl Transport {
 
 const THROTTLED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException",
     "message":"a test asked for it"}"#;
+
+const CONFLICT: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+    "Message":"a test asked for it","CancellationReasons":[{"Code":"TransactionConflict"}]}"#;
 
 fn connection_error() -> ConnectorError {
     ConnectorError::io("a test broke the connection".into())
