@@ -1,5 +1,5 @@
 //! The outbox from the transaction that fills it to the mail that leaves, on the embedded table.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use belfry_domain::id::OutboxId;
 use belfry_domain::language::Language;
@@ -274,58 +274,75 @@ async fn a_ring_comes_again_when_the_table_does_not_answer_or_it_names_nothing()
     world.app().invoked(json!({"other": 1}), &mut metrics).await.unwrap_err();
 }
 
+/// Two workers get a ring for one entry, `first` is the quicker; how often the mail was sent.
+/// Without conditions when `stripped`, to show that they are what prevents it.
+async fn rivals(first: usize, stripped: bool) -> usize {
+    let world = World::new();
+    let id = world.store_mail("ann@example.com").await;
+    let turnstile = Arc::new(Turnstile::new());
+    let workers = ["one", "two"].map(|name| {
+        let client = world.embedded.shared(name, turnstile.clone());
+        client.strip(move |_, _| stripped);
+        tokio::spawn(ring_once(world.worker(client.table()), id))
+    });
+    let held = turnstile.settle().await;
+    assert_eq!(held.len(), 2);
+    turnstile.release(held[first].ticket, Verdict::Proceed);
+    turnstile.settle().await;
+    // The other one comes while the first has sent and not yet removed.
+    assert_eq!(world.sent(), 1);
+    turnstile.release(held[1 - first].ticket, Verdict::Proceed);
+    turnstile.settle().await;
+    turnstile.open();
+    for worker in workers {
+        worker.await.unwrap();
+    }
+    assert_eq!(world.left(), 0);
+    world.sent()
+}
+
+async fn ring_once(app: App, id: OutboxId) {
+    let ring = SqsMessage { id: "m".into(), body: id.to_string(), ..Default::default() };
+    let failed = app.messages(vec![ring], &mut Metrics::new("mail", "test")).await;
+    assert!(failed.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_workers_send_once_whoever_comes_first() {
     for first in [0, 1] {
-        let world = World::new();
-        let id = world.store_mail("ann@example.com").await;
-        let turnstile = Arc::new(Turnstile::new());
-        let [one, two] = ["one", "two"].map(|name| {
-            let app = world.worker(world.embedded.shared(name, turnstile.clone()).table());
-            tokio::spawn(async move {
-                let ring =
-                    SqsMessage { id: "m".into(), body: id.to_string(), ..Default::default() };
-                app.messages(vec![ring], &mut Metrics::new("mail", "test")).await
-            })
-        });
-        let held = turnstile.settle().await;
-        assert_eq!(held.len(), 2);
-        turnstile.release(held[first].ticket, Verdict::Proceed);
-        turnstile.settle().await;
-        // The other one comes while the first has sent and not yet removed.
-        assert_eq!(world.sent(), 1);
-        turnstile.release(held[1 - first].ticket, Verdict::Proceed);
-        turnstile.settle().await;
-        turnstile.open();
-        assert!(one.await.unwrap().is_empty() && two.await.unwrap().is_empty());
-        assert_eq!((world.sent(), world.left()), (1, 0));
+        assert_eq!(rivals(first, false).await, 1);
+        assert_eq!(rivals(first, true).await, 2, "the claim's condition prevents it");
     }
+}
+
+/// A worker that is to settle an entry when its lease ends and another one settles it; whether the
+/// entry stays as that one left it.
+async fn late(slow_fault: MailFault, next_fault: MailFault, stripped: bool) -> bool {
+    let world = World::new();
+    let id = world.store_mail("ann@example.com").await;
+    let turnstile = Arc::new(Turnstile::new());
+    let client = world.embedded.shared("slow", turnstile.clone());
+    client.strip(move |_, _| stripped);
+    world.mailer.fail_next(slow_fault);
+    let slow = tokio::spawn(ring_once(world.worker(client.table()), id));
+    turnstile.release(turnstile.settle().await[0].ticket, Verdict::Proceed);
+    let held = turnstile.settle().await;
+    assert_eq!(held[0].call.operation, "UpdateItem", "it is about to settle");
+    world.clock.advance(LEASE);
+    world.mailer.fail_next(next_fault);
+    world.sweep(&world.app()).await;
+    let settled = world.embedded.dump();
+    turnstile.open();
+    slow.await.unwrap();
+    world.embedded.dump() == settled
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_whose_lease_ended_says_nothing_more_about_the_entry() {
-    for (slow_fault, next_fault) in
-        [(MailFault::Unavailable, MailFault::Refuse), (MailFault::Refuse, MailFault::Unavailable)]
-    {
-        let world = World::new();
-        let id = world.store_mail("ann@example.com").await;
-        let turnstile = Arc::new(Turnstile::new());
-        let slow = world.worker(world.embedded.shared("slow", turnstile.clone()).table());
-        world.mailer.fail_next(slow_fault);
-        let slow = tokio::spawn(async move {
-            let ring = SqsMessage { id: "m".into(), body: id.to_string(), ..Default::default() };
-            slow.messages(vec![ring], &mut Metrics::new("mail", "test")).await
-        });
-        turnstile.release(turnstile.settle().await[0].ticket, Verdict::Proceed);
-        let held = turnstile.settle().await;
-        assert_eq!(held[0].call.operation, "UpdateItem", "it is about to settle");
-        world.clock.advance(LEASE);
-        world.mailer.fail_next(next_fault);
-        world.sweep(&world.app()).await;
-        let settled = world.embedded.dump();
-        turnstile.open();
-        slow.await.unwrap();
-        assert_eq!(world.embedded.dump(), settled, "{slow_fault:?}");
+    let (later, never) = (MailFault::Unavailable, MailFault::Refuse);
+    for (slow, next) in [(later, never), (never, later)] {
+        assert!(late(slow, next, false).await, "{slow:?}");
+        assert!(!late(slow, next, true).await, "the condition on attempts prevents it");
     }
 }
 
