@@ -40,13 +40,13 @@ pub(crate) async fn endpoint(app: &App, request: &Request) -> Result<Response<Bo
     let stream = Stream { tenant, product, partition: license.partitions.of(id.as_bytes()) };
     let part = removal(&id, present.kind, actor.user(), ring, now.as_millisecond())
         .map(|(event, id)| (event, Part::new(stream, license.partitions, id, now.as_millisecond())))
-        .map_err(|error| internal(&error))?;
+        .map_err(|error| Problem::internal(&error))?;
     let (event, mut part) = part;
-    part.push(&event).map_err(|error: Damaged| internal(&error))?;
+    part.push(&event).map_err(|error: Damaged| Problem::internal(&error))?;
     let outgoing = Outgoing::Telemetry {
         group: stream.to_string(),
         deduplication: part.id.deduplication(tenant, product),
-        body: part.message().map_err(|error| internal(&error))?,
+        body: part.message().map_err(|error| Problem::internal(&error))?,
     };
     let change = Transaction::new().create(outbox::item(&OutboxEntry::new(ring, outgoing, now))?);
     let entry = Entry::about("endpoint", &format!("{product}/{id}")).set("removed", true);
@@ -79,8 +79,4 @@ fn removal(
         },
     };
     Ok((event, PartId::new(&batch, 0, sha256(batch.as_bytes()))))
-}
-
-fn internal(error: &dyn std::error::Error) -> Problem {
-    Problem { internal: Some(error.to_string()), ..Problem::new(500, "internal", "") }
 }

@@ -23,7 +23,8 @@ pub(crate) async fn telemetry(app: &App, request: &Request) -> Result<Response<B
     let body = batch::inflate(request.body())?;
     let batch_id = batch::batch_id(idempotency_key(request)?, &body)?;
     let parts = batch::cut(&body, credential.partitions)?;
-    let judged = judge(&credential, now, &batch_id, parts).map_err(internal)?;
+    let judged =
+        judge(&credential, now, &batch_id, parts).map_err(|error| Problem::internal(&error))?;
     if judged.accepted == 0 {
         return Err(all_rejected(&judged));
     }
@@ -131,10 +132,6 @@ fn judge(
         }
     }
     Ok(judged)
-}
-
-fn internal(error: Damaged) -> Problem {
-    Problem { internal: Some(error.to_string()), ..Problem::new(500, "internal", "") }
 }
 
 fn all_rejected(judged: &Judged) -> Problem {

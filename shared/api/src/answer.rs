@@ -12,11 +12,7 @@ pub fn json<T: Serialize>(status: u16, value: &T) -> Response<Body> {
             .header("cache-control", "no-store")
             .body(Body::from(text))
             .unwrap_or_default(),
-        Err(error) => crate::Problem {
-            internal: Some(error.to_string()),
-            ..crate::Problem::new(500, "internal", "")
-        }
-        .response(""),
+        Err(error) => crate::Problem::internal(&error).response(""),
     }
 }
 

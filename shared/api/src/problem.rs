@@ -109,6 +109,12 @@ impl Problem {
         Self { errors, ..Self::new(422, "invalid", "Some fields are not valid; see errors.") }
     }
 
+    /// 500: a fault of ours, with its whole chain of causes for the log.
+    pub fn internal(error: &(dyn Error + 'static)) -> Self {
+        let internal = chain(Some(error));
+        Self { internal, ..Self::new(500, "internal", "Something went wrong on our side.") }
+    }
+
     /// 404: unknown, or another tenant's.
     pub fn not_found() -> Self {
         Self::new(404, "not_found", "There is no such resource.")
