@@ -7,7 +7,7 @@ use crate::App;
 use belfry_api::request::path;
 use belfry_api::{Body, Problem, Request, Response, answer};
 use belfry_domain::audit::Entry;
-use belfry_domain::id::OutboxId;
+use belfry_domain::id::{OutboxId, UserId};
 use belfry_domain::outbox::{OutboxEntry, Outgoing};
 use belfry_domain::policy::Action;
 use belfry_domain::product::Product;
@@ -64,7 +64,7 @@ pub(crate) async fn endpoint(app: &App, request: &Request) -> Result<Response<Bo
 fn removal(
     id: &str,
     kind: Kind,
-    actor: impl ToString,
+    actor: UserId,
     batch: OutboxId,
     time: i64,
 ) -> Result<(Event, PartId), BadName> {

@@ -1,4 +1,10 @@
 //! Random histories: crashes, lost answers, duplicates, rival writers, lost order. 2,000 of them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a failed test says so by a panic"
+)]
 
 mod world;
 
@@ -11,10 +17,13 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use world::{PRODUCTS, World};
 
+type Call = JoinHandle<Result<(), WriteError>>;
+
 /// A process that writes: at most one call at a time, a cache that lives until it dies.
 struct Process {
     writer: Arc<Writer>,
-    busy: Option<(Vec<usize>, JoinHandle<Result<(), WriteError>>)>,
+    /// The parts it was given, by position, and the call.
+    busy: Option<(Vec<usize>, Call)>,
 }
 
 struct History {

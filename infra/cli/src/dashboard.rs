@@ -175,7 +175,7 @@ fn fitted(text: &str, width: usize) -> String {
     let mut fitted = text.to_owned();
     while fitted.width() > width {
         // The mark takes the place of what was cut.
-        fitted = fitted.trim_end_matches('…').to_owned();
+        fitted.truncate(fitted.trim_end_matches('…').len());
         fitted.pop();
         fitted.push('…');
     }

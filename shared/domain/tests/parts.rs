@@ -1,4 +1,5 @@
 //! Batches into parts: limits, partitions, identities, and what fits where.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test says so by a panic")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -259,16 +260,16 @@ fn names_beyond_two_hundred_count_as_other_and_leave_as_they_came() {
         json!({"specversion": "1.0", "id": "i", "source": "s", "type": kind,
                "time": "2026-11-22T10:00:00Z", "data": {"endpoint": endpoint}})
     };
-    let status = |n, os| event("endpoint.status", n, os);
+    let reports = |n, os| event("endpoint.status", n, os);
     let removed = |n| event("endpoint.removed", n, 0);
-    let all: Vec<Value> = (0..250).map(|n| status(n, n)).collect();
+    let all: Vec<Value> = (0..250).map(|n| reports(n, n)).collect();
     assert_eq!(fold(&mut head, &all), (201, 50));
     // One with a cell leaves, one without stays where it was counted, though there is room now.
     assert_eq!(fold(&mut head, &[removed(0)]), (200, 50));
-    assert_eq!(fold(&mut head, &[status(249, 249)]), (200, 50));
+    assert_eq!(fold(&mut head, &[reports(249, 249)]), (200, 50));
     // A new name takes the free cell; an `other` that changes its system may get none.
-    assert_eq!(fold(&mut head, &[status(300, 300)]), (201, 50));
-    assert_eq!(fold(&mut head, &[status(249, 1)]), (201, 49));
+    assert_eq!(fold(&mut head, &[reports(300, 300)]), (201, 50));
+    assert_eq!(fold(&mut head, &[reports(249, 1)]), (201, 49));
     let rest: Vec<Value> = (1..=300).map(removed).collect();
     assert_eq!(fold(&mut head, &rest), (0, 0), "everything leaves the cell it came into");
 }

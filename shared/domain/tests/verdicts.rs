@@ -1,4 +1,5 @@
 //! Verdicts on single events: every faulty field at once, by pointer and code.
+#![expect(clippy::unwrap_used, reason = "a failed test says so by a panic")]
 
 use belfry_domain::product::Product;
 use belfry_domain::telemetry::envelope::{Issue, Judge, Verdict};
@@ -18,7 +19,7 @@ fn codes(issues: &[Issue]) -> Vec<(&str, &str)> {
     issues.iter().map(|issue| (issue.pointer.as_str(), issue.code)).collect()
 }
 
-fn of(kind: &str, data: Value) -> Value {
+fn of(kind: &str, data: &Value) -> Value {
     json!({"specversion": "1.0", "id": "1", "source": "/s", "type": kind,
            "time": "2026-11-22T10:00:00+02:00", "data": data})
 }

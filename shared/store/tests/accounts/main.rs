@@ -1,10 +1,6 @@
 //! Persons, sessions, credentials and the audit trail in the table, where no function's test looks:
 //! damage, half-done batches, rivals that never stop, what expires when.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a failed test says so by a panic"
-)]
+#![expect(clippy::unwrap_used, reason = "a failed test says so by a panic")]
 
 use belfry_domain::account::{Role, Tenant, User};
 use belfry_domain::audit::{Access, AccessKind, Entry, Head, Outcome, verify};
