@@ -27,7 +27,7 @@ fn of(kind: &str, data: &Value) -> Value {
 fn infection() -> Value {
     of(
         "infection.detected",
-        json!({"endpoint": {"id": "a", "kind": "computer"}, "threat": "t", "action": "blocked",
+        &json!({"endpoint": {"id": "a", "kind": "computer"}, "threat": "t", "action": "blocked",
                "severity": "high"}),
     )
 }
@@ -76,7 +76,7 @@ fn every_type_is_taken_from_its_products_and_from_no_other() {
     ];
     for (kind, data, senders) in cases {
         for product in Product::ALL {
-            let verdict = judge(product, &of(kind, data.clone()));
+            let verdict = judge(product, &of(kind, &data));
             if senders.contains(&product) {
                 let event = verdict.event.unwrap_or_else(|| panic!("{kind}: {:?}", verdict.errors));
                 assert_eq!(event.happening.event_type().name(), kind);
@@ -149,7 +149,7 @@ fn every_faulty_field_is_named() {
     for count in [json!(0), json!(-1), json!(1.5), json!("1"), json!(4_294_967_296_u64)] {
         let data = json!({"endpoint": {"id": "a", "kind": "computer"}, "classifier": "c",
                           "count": count});
-        let verdict = judge(Product::DataPrivacy, &of("classifier.matched", data));
+        let verdict = judge(Product::DataPrivacy, &of("classifier.matched", &data));
         assert_eq!(codes(&verdict.errors), [("/data/count", "out_of_range")], "{count}");
     }
 }

@@ -47,13 +47,10 @@ async fn put_new(table: &Table, item: Item) -> Result<(), String> {
         })
 }
 
-#[derive(Debug, serde::Deserialize, PartialEq)]
-struct Value {
-    value: String,
-}
-
 async fn value(table: &Table, pk: &str) -> Option<String> {
-    table.get::<Value>(&key(pk, "s"), true).await.unwrap().map(|found| found.value)
+    let read = table.client().get_item().table_name(table.name()).consistent_read(true);
+    let answer = read.set_key(Some(key_item(&key(pk, "s")))).send().await.unwrap();
+    Some(answer.item?["value"].as_s().unwrap().clone())
 }
 
 #[tokio::test]
