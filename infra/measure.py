@@ -196,6 +196,8 @@ def main():
         for what in ("zip", "start"):
             if figures[what] > limits[f"{what}_limit"]:
                 faults.append(f"{name}: {what} {figures[what]:,} is above its limit")
+            elif not arguments.update and not limits[what]:
+                faults.append(f"{name}: no {what} is recorded yet; --update records it")
             elif not arguments.update and figures[what] > limits[what] * TOLERANCE:
                 faults.append(f"{name}: {what} {figures[what]:,} is over 2 % above the recorded {limits[what]:,}")
     if arguments.update:
