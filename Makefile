@@ -3,7 +3,7 @@
 # make test      every check and test; starts the stack if none runs
 # make test-iam  takes every permission from the functions' roles in turn: a test must notice
 
-.PHONY: up down test test-iam tool
+.PHONY: up down test test-iam sizes openapi tool
 
 BELFRY := $(or $(CARGO_TARGET_DIR),target)/debug/belfry
 PATH := $(CURDIR)/.local/tools/bin:$(PATH)
@@ -29,6 +29,13 @@ test: tool
 test-iam: tool
 	@$(BELFRY) up
 	@.local/tools/bin/python infra/local/test_iam.py
+
+sizes: tool
+	@$(BELFRY) tools
+	@.local/tools/bin/python infra/measure.py
+
+openapi:
+	UPDATE=1 cargo nextest run --locked --workspace --filterset 'package(belfry-testkit) & binary(openapi)'
 
 # Built first and for all to see. Without cargo and cc not even the tool that checks the rest can be.
 tool:
