@@ -2,6 +2,8 @@
 # make down      stop it; its data is gone then
 # make test      every check and test; starts the stack if none runs
 # make test-iam  takes every permission from the functions' roles in turn: a test must notice
+# make sizes    each function's zip and start-up in the release build, against infra/sizes.toml
+# make openapi  writes infra/openapi.json anew from the route table
 
 .PHONY: up down test test-iam sizes openapi tool
 
