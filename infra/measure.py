@@ -30,7 +30,7 @@ BUDGET = ROOT / "infra" / "sizes.toml"
 TOLERANCE = 1.02
 # A public key of P-256 (SubjectPublicKeyInfo), for functions that fetch one at start-up.
 PUBLIC_KEY = (
-    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7Ltkg9jk1w=="
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEjnfggvGK1hLgVKNa0t28bnP+AEwbqYJPH8+g1bO6rK8MChQndsgJYQlxu7AwiMDzPxYM2M4Y2DZ0m3VH29TEnA=="
 )
 
 

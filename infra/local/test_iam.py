@@ -18,10 +18,10 @@ import boto3
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# Each function: the output of template.yaml that names its role, and its tests of the stack.
+# Each function: how template.yaml calls it, and its tests of the stack.
 FUNCTIONS = {
-    "ingest": ("IngestRole", "telemetry|credentials"),
-    "rollup": ("RollupRole", "telemetry|dashboard|endpoints|dead_letters"),
+    "ingest": ("Ingest", "telemetry|credentials"),
+    "rollup": ("Rollup", "telemetry|dashboard|endpoints|dead_letters"),
 }
 
 # What the Lambda service does with a function's role. The local endpoint does not ask the role
@@ -87,10 +87,11 @@ def main(functions):
         AWS_ACCESS_KEY_ID="test",
         AWS_SECRET_ACCESS_KEY="test",
     )
-    iam = boto3.client("iam")
+    iam, functions_api = boto3.client("iam"), boto3.client("lambda")
     unnoticed = 0
     for function in functions:
-        role = stack["outputs"][FUNCTIONS[function][0]]
+        resource = FUNCTIONS[function][0]
+        role, deployed = (stack["outputs"][resource + kind] for kind in ("Role", "Function"))
         (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
         policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
 
@@ -98,6 +99,12 @@ def main(functions):
             iam.put_role_policy(
                 RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document)
             )
+            # What only a start needs shows only in a start.
+            environment = functions_api.get_function_configuration(FunctionName=deployed)["Environment"]
+            functions_api.update_function_configuration(
+                FunctionName=deployed, Environment={"Variables": environment["Variables"]}
+            )
+            functions_api.get_waiter("function_updated_v2").wait(FunctionName=deployed)
 
         def whole_passes():
             run = tests(function)
