@@ -11,7 +11,7 @@ pub(crate) const MOST_LISTED: usize = 100;
 pub(crate) struct EventIssue {
     /// Position in the batch, from 0.
     pub(crate) index: usize,
-    /// The event's id, where it has a readable one.
+    /// The event's id, where it has a readable one; at most its first 128 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<String>,
     /// Stable, `snake_case`.

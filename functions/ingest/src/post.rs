@@ -8,6 +8,7 @@ use belfry_domain::failure::FieldError;
 use belfry_domain::telemetry::Damaged;
 use belfry_domain::telemetry::batch::{self, Cut};
 use belfry_domain::telemetry::envelope::Judge;
+use belfry_domain::telemetry::event::Name;
 use belfry_domain::telemetry::part::{Part, PartId};
 use belfry_domain::telemetry::stream::Stream;
 use belfry_runtime::queue::FifoMessage;
@@ -114,7 +115,7 @@ fn judge(
         for sent in &cut.events {
             let verdict = judge.judge(sent.raw, sent.value.as_ref());
             let id = match sent.value.as_ref().map(|value| value.get("id")) {
-                Some(Value::Str(id)) => id.get(..128).or(Some(id)),
+                Some(Value::Str(id)) => id.get(..id.floor_char_boundary(Name::MOST_BYTES)),
                 _ => None,
             };
             judged.warnings.add(sent.index, id, verdict.warnings);

@@ -244,3 +244,21 @@ async fn a_history_credential_brings_400_days_and_ends() {
     house.world.clock.advance(SignedDuration::from_hours(24 * 7));
     assert_eq!(house.post(&token, None, &aged(1).to_string()).await.status, 401);
 }
+
+#[tokio::test]
+async fn an_answer_repeats_little_of_what_was_sent() {
+    let house = House::new().await;
+    let (_, token) = house.credential(CURRENT).await;
+    let text = format!("\"{}\"", "x".repeat(1_000_000));
+    let answer = house.post(&token, None, &text).await;
+    assert_eq!(answer.verdict(), (400, "not_json"));
+    assert!(answer.at("/detail").len() < 100, "{answer:?}");
+
+    // A name that is too long may be cut in the middle of a character.
+    let mut event = house.event(1, SignedDuration::ZERO);
+    event["id"] = json!(format!("x{}", "\u{e9}".repeat(20_000)));
+    let batch = json!([event, house.event(2, SignedDuration::ZERO)]).to_string();
+    let answer = house.post(&token, None, &batch).await;
+    assert_eq!(answer.status, 202);
+    assert_eq!(answer.at("/errors/0/id").len(), 127);
+}

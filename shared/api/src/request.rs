@@ -46,7 +46,8 @@ pub fn bearer(request: &Request) -> Option<&str> {
 /// 415 for another media type, 400 for what is not JSON, 422 with the place for a wrong shape.
 pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     let media = request.headers().get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    if media.is_none_or(|m| m.split(';').next().unwrap_or("").trim() != "application/json") {
+    let media = media.and_then(|media| media.split(';').next()).unwrap_or_default().trim();
+    if !media.eq_ignore_ascii_case("application/json") {
         return Err(Problem::new(415, "unsupported_media_type", "Send application/json."));
     }
     let bytes: &[u8] = request.body();
@@ -64,10 +65,16 @@ pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// serde's words without the values it quotes from the body at its end.
+/// serde's words without the values it quotes from the body: they may be megabytes, or a password.
 fn shape(error: &serde_json::Error) -> String {
-    error.to_string()
+    let text = error.to_string();
+    let Some((found, expected)) = text.rsplit_once(", expected ") else { return text };
+    let found = found.split(['"', '`']).next().unwrap_or_default().trim_end();
+    format!("{found}, expected {expected}")
 }
+
+/// Most characters that an answer repeats of a key.
+const MOST_KEY: usize = 64;
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
@@ -75,7 +82,10 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         text.push('/');
         match segment {
             Segment::Seq { index } => text.push_str(&index.to_string()),
-            Segment::Map { key } => text.push_str(&key.replace('~', "~0").replace('/', "~1")),
+            Segment::Map { key } => {
+                let key: String = key.chars().take(MOST_KEY).collect();
+                text.push_str(&key.replace('~', "~0").replace('/', "~1"));
+            }
             Segment::Enum { variant } => text.push_str(variant),
             Segment::Unknown => text.push('?'),
         }
@@ -109,4 +119,50 @@ pub fn idempotency_digest(request: &Request) -> Result<Option<String>, Problem> 
     let path = request.uri().path();
     let text = format!("{} {path}\n{key}", request.method());
     Ok(Some(hex::encode(Sha256::digest(text))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lambda_http::Body;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Wanted {
+        #[expect(dead_code, reason = "only read from JSON")]
+        name: String,
+    }
+
+    fn read(media_type: &str, text: String) -> Result<Wanted, Problem> {
+        let request = http::Request::builder().header("content-type", media_type);
+        body(&request.body(Body::from(text)).unwrap())
+    }
+
+    #[test]
+    fn a_media_type_has_no_case() {
+        let good = || r#"{"name":"x"}"#.to_owned();
+        for media_type in ["application/json", "Application/JSON; charset=utf-8"] {
+            assert!(read(media_type, good()).is_ok(), "{media_type}");
+        }
+        assert_eq!(read("application/json5", good()).unwrap_err().status, 415);
+    }
+
+    #[test]
+    fn a_problem_repeats_little_of_the_body() {
+        let long = "k, expected \\\"`".repeat(10_000);
+        let bodies = [
+            (format!("\"{long}\""), "invalid type: string, expected struct Wanted"),
+            (format!("{{\"{long}\":1}}"), "unknown field, expected `name`"),
+            (r#"{"name":7}"#.to_owned(), "invalid type: integer, expected a string"),
+            ("{}".to_owned(), "missing field `name`"),
+        ];
+        for (text, wanted) in bodies {
+            let problem = read("application/json", text).unwrap_err();
+            assert_eq!(problem.status, 422);
+            let [fault] = &problem.errors[..] else { panic!("{problem:?}") };
+            assert!(fault.detail.starts_with(wanted), "{}", fault.detail);
+            assert!(fault.detail.len() < 100 && fault.pointer.len() < 100, "{fault:?}");
+        }
+    }
 }

@@ -122,7 +122,8 @@ pub struct Sent<'a> {
     pub index: usize,
     /// Its bytes as sent.
     pub raw: &'a str,
-    /// The same, read; `None` when it nests too deeply.
+    /// The same, read; `None` when it nests too deeply, or holds half a surrogate pair or a number
+    /// too large.
     pub value: Option<Value<'a>>,
 }
 
@@ -148,7 +149,7 @@ pub fn cut(body: &[u8], partitions: Partitions) -> Result<Vec<Cut<'_>>, BadBatch
     // One UTF-8 check for the whole; serde_json then need not check each string again.
     let text = std::str::from_utf8(body).map_err(|e| BadBatch::NotJson(e.to_string()))?;
     let raws: Vec<&RawValue> =
-        serde_json::from_str(text).map_err(|e| BadBatch::NotJson(e.to_string()))?;
+        serde_json::from_str(text).map_err(|e| BadBatch::NotJson(why(&e)))?;
     if raws.is_empty() {
         return Err(BadBatch::Empty);
     }
@@ -185,6 +186,11 @@ pub fn cut(body: &[u8], partitions: Partitions) -> Result<Vec<Cut<'_>>, BadBatch
         }
     }
     Ok(parts)
+}
+
+/// What is wrong with the JSON, without any of it: serde quotes a string of megabytes whole.
+fn why(error: &serde_json::Error) -> String {
+    if error.is_data() { "it is no array".to_owned() } else { error.to_string() }
 }
 
 fn close<'a>(parts: &mut Vec<Cut<'a>>, partition: Partition, events: Vec<Sent<'a>>) {
