@@ -154,13 +154,26 @@ fn every_faulty_field_is_named() {
     }
 }
 
-#[test]
-fn a_key_given_twice_has_no_meaning() {
-    let raw = infection().to_string().replacen("\"threat\"", "\"threat\":\"x\",\"threat\"", 1);
+/// Judges an event that `json!` cannot write.
+fn judge_raw(raw: &str) -> Verdict {
     let received_at: Timestamp = NOW.parse().unwrap();
     let judge = Judge { product: Product::Epp, received_at, max_event_age_days: 30 };
-    let verdict = judge.judge(&raw, serde_json::from_str(&raw).ok().as_ref());
-    assert_eq!(codes(&verdict.errors), [("/data/threat", "duplicate")]);
+    judge.judge(raw, serde_json::from_str(raw).ok().as_ref())
+}
+
+#[test]
+fn a_key_given_twice_has_no_meaning() {
+    for (key, other, pointer) in [
+        ("threat", "\"x\"", "/data/threat"),
+        ("endpoint", "{}", "/data/endpoint"),
+        ("data", "{}", "/data"),
+    ] {
+        let twice = format!("\"{key}\":{other},\"{key}\":");
+        let raw = infection().to_string().replacen(&format!("\"{key}\":"), &twice, 1);
+        assert!(
+            judge_raw(&raw).errors.iter().any(|e| e.pointer == pointer && e.code == "duplicate")
+        );
+    }
 }
 
 #[test]
@@ -197,8 +210,9 @@ fn too_much_is_refused_without_reading_it() {
     let verdict = judge(Product::Epp, &with(infection(), "/pad", json!("x".repeat(65_536))));
     assert_eq!(codes(&verdict.errors), [("", "event_too_large")]);
     let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
-    let received_at: Timestamp = NOW.parse().unwrap();
-    let judge = Judge { product: Product::Epp, received_at, max_event_age_days: 30 };
-    let verdict = judge.judge(&deep, serde_json::from_str(&deep).ok().as_ref());
-    assert_eq!(codes(&verdict.errors), [("", "not_an_object")]);
+    let surrogate = infection().to_string().replace("/s", r"\ud800");
+    let number = infection().to_string().replace("\"1\"", "1e999");
+    for raw in [deep, surrogate, number] {
+        assert_eq!(codes(&judge_raw(&raw).errors), [("", "unreadable")], "{raw}");
+    }
 }

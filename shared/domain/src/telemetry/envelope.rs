@@ -64,18 +64,30 @@ impl Issues {
 }
 
 impl Judge {
-    /// Judges an event; `value` is `None` when its JSON nests too deeply to be read.
+    /// Judges an event; `value` is `None` when its JSON nests too deeply to be read, or holds half
+    /// a surrogate pair or a number too large.
     pub fn judge(&self, raw: &str, value: Option<&Value<'_>>) -> Verdict {
         let mut errors = Issues::default();
         let mut warnings = Issues::default();
         let event = if raw.len() > MOST_EVENT_BYTES {
             errors.add("", "event_too_large", "An event has at most 64 KiB.");
             None
-        } else if let Some(Value::Object(envelope)) = value {
-            self.envelope(envelope, &mut errors, &mut warnings)
         } else {
-            errors.add("", "not_an_object", "An event is a JSON object.");
-            None
+            match value {
+                Some(Value::Object(envelope)) => {
+                    self.envelope(envelope, &mut errors, &mut warnings)
+                }
+                Some(_) => {
+                    errors.add("", "not_an_object", "An event is a JSON object.");
+                    None
+                }
+                None => {
+                    let detail = "It nests too deeply, or holds half a surrogate pair or a number \
+                                  too large.";
+                    errors.add("", "unreadable", detail);
+                    None
+                }
+            }
         };
         let event = event.filter(|_| errors.0.is_empty());
         if event.is_none() {
@@ -99,6 +111,7 @@ impl Judge {
         let source = fields.name("source");
         let time = fields.text("time");
         let kind = fields.text("type");
+        let data = fields.required("data");
         if let Some(Value::Str(media)) = fields.optional("datacontenttype")
             && !media.split(';').next().is_some_and(|m| {
                 let m = m.trim();
@@ -120,19 +133,11 @@ impl Judge {
             }
             kind.filter(|kind| kind.sent_by(self.product))
         });
-        let data = match envelope.get("data") {
-            Some(Value::Object(data)) => Some(data),
-            Some(_) => {
-                errors.add("/data", "not_an_object", "data is a JSON object.");
-                None
-            }
-            None => {
-                errors.add("/data", "required", "data is required.");
-                None
-            }
+        let Value::Object(data) = data? else {
+            errors.add("/data", "not_an_object", "data is a JSON object.");
+            return None;
         };
-        let happening =
-            kind.zip(data).and_then(|(kind, data)| happening(kind, data, errors, warnings));
+        let happening = happening(kind?, data, errors, warnings);
         Some(Event { id: id?, source: source?, time: time?, happening: happening? })
     }
 
