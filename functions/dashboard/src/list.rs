@@ -10,23 +10,29 @@ use belfry_domain::policy::Action;
 use belfry_domain::ports::Day;
 use belfry_domain::product::Product;
 use belfry_domain::telemetry::endpoint::Present;
-use belfry_domain::telemetry::event::Kind;
+use belfry_domain::telemetry::event::{Kind, Name};
 use belfry_store::StoreError;
 use belfry_store::endpoints::{EndpointPage, ListedEndpoint};
 use belfry_store::keys::ENDPOINT_BUCKETS;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Endpoints looked at for one page: a filter that hits few must not read a million.
 const MOST_LOOKED_AT: usize = 5_000;
 /// Buckets read at once, while nothing was found for the page.
 const MOST_AT_ONCE: usize = 16;
 
-/// Where a page begins.
+/// Where a page begins. Whoever makes a cursor up may name any endpoint, but no key that the table
+/// would refuse.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Position {
     product: Product,
     bucket: u8,
+    #[serde(deserialize_with = "endpoint_id")]
     after: Option<String>,
+}
+
+fn endpoint_id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<Name>::deserialize(from)?.map(|id| id.as_str().to_owned()))
 }
 
 #[derive(Debug)]
@@ -187,4 +193,24 @@ async fn all(
         at_once = (at_once * 2).clamp(1, MOST_AT_ONCE);
     }
     Ok(ahead.pop_front())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_made_up_position_names_an_endpoint_or_none() {
+        let read = |after| {
+            let position = json!({"product": "EPP", "bucket": 0, "after": after});
+            serde_json::from_value::<Position>(position)
+        };
+        for good in [json!(null), json!("x"), json!("x".repeat(128))] {
+            assert_eq!(json!(read(good.clone()).unwrap().after), good);
+        }
+        for bad in [String::new(), "x".repeat(129)] {
+            assert!(read(json!(bad)).is_err(), "the table would refuse this key");
+        }
+    }
 }
