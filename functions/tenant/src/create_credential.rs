@@ -7,6 +7,7 @@ use belfry_domain::credential::{Credential, Term};
 use belfry_domain::failure::FieldError;
 use belfry_domain::policy::Action;
 use belfry_domain::product::Product;
+use belfry_store::credentials::CreateError;
 use belfry_store::idempotency;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -34,10 +35,20 @@ pub(crate) async fn create_credential(
     let term = Term::Current { until };
     let (credential, token) =
         Credential::issue(tenant, product, license.partitions, term, now, entropy);
-    let once = request::idempotency_digest(request)?
-        .map(|digest| idempotency::once(tenant, actor.user(), &digest, now))
+    let digest = request::idempotency_digest(request)?;
+    let once = digest
+        .as_deref()
+        .map(|digest| idempotency::once(tenant, actor.user(), digest, now))
         .transpose()?;
-    app.table.create_credential(&grant, &credential, once, entropy).await?;
+    let done = app.table.create_credential(&grant, &credential, once, entropy).await;
+    if matches!(done, Err(CreateError::Limit))
+        && let Some(digest) = digest
+        && app.table.was_done(tenant, actor.user(), &digest, now).await?
+    {
+        // A repeat is told so, also when what it made is one of those that fill the limit.
+        return Err(CreateError::Repeated.into());
+    }
+    done?;
     Ok(answer::created(&CredentialView::once(&credential, &token)))
 }
 

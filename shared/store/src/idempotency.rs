@@ -2,7 +2,7 @@
 
 use crate::entity::{self, Entity};
 use crate::keys;
-use crate::table::StoreError;
+use crate::table::{StoreError, Table};
 use crate::transaction::{Transaction, number};
 use belfry_domain::id::{TenantId, UserId};
 use jiff::{SignedDuration, Timestamp};
@@ -40,4 +40,22 @@ pub fn once(
     let seconds = u64::try_from(now.as_second()).unwrap_or(0);
     let condition = "attribute_not_exists(pk) OR #expires_at <= :now";
     Ok(Transaction::new().put(item, condition, [(":now", number(seconds))]))
+}
+
+impl Table {
+    /// Whether `user` did this within 24 hours (see [`once`]). 1 RRU.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn was_done(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        digest: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done: Option<Done> =
+            entity::get(self, &keys::idempotency(tenant, user, digest)).await?;
+        Ok(done.is_some_and(|done| now.duration_since(done.at) < KEPT))
+    }
 }

@@ -324,10 +324,13 @@ async fn a_repeat_makes_no_second_one() {
     assert_eq!(make("EPP", "k1").await.status, 201);
     assert_eq!(make("EPP", "k1").await.verdict(), (409, "already_created"));
     assert_eq!(make("EMM", "k1").await.status, 201, "another route, another request");
+    assert_eq!(make("EPP", "k2").await.status, 201);
+    assert_eq!(make("EPP", "k1").await.verdict(), (409, "already_created"), "at the limit too");
+    assert_eq!(make("EPP", "k3").await.verdict(), (409, "credential_limit"));
     for bad in ["", &"x".repeat(129), "a\tb"] {
         assert_eq!(make("EPP", bad).await.verdict(), (400, "malformed"), "{bad}");
     }
-    assert_eq!(records(&world, tenant).await.len(), 2);
+    assert_eq!(records(&world, tenant).await.len(), 3);
 }
 
 #[tokio::test]
