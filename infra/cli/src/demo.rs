@@ -356,7 +356,7 @@ pub(crate) fn try_next(stack: &Stack) -> String {
     | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])')
 
   # send telemetry as the product EPP
-  curl -s {api}/telemetry -H 'Authorization: Bearer {epp}' \\
+  curl -sw '\\n' {api}/telemetry -H 'Authorization: Bearer {epp}' \\
     -H 'Content-Type: application/cloudevents-batch+json' -d '{batch}'
 
   # the dashboard of today and the two days before
