@@ -141,7 +141,10 @@ async fn found(app: &App, wanted: &Wanted, now: Timestamp) -> Result<Option<Valu
     tracing::info!(tenant.id = %tenant_id, "tenant created");
     // The mail is in the table: a lost ring costs a minute, until the sweep.
     if let Err(error) = app.mail.ring(&mail.id.to_string()).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the ring for the mail was lost");
+        tracing::warn!(
+            error = belfry_runtime::log::whole(&error),
+            "the ring for the mail was lost"
+        );
     }
     let products: Vec<_> = wanted
         .licenses

@@ -54,7 +54,7 @@ pub(crate) async fn endpoint(app: &App, request: &Request) -> Result<Response<Bo
     done.map_err(|refused| Problem::from(refused.unexpected()))?;
     if let Err(error) = app.bell.ring(&ring.to_string()).await {
         // The sweep will find the entry.
-        tracing::warn!(error = &error as &dyn std::error::Error, "outbox not rung");
+        tracing::warn!(error = belfry_runtime::log::whole(&error), "outbox not rung");
     }
     Ok(answer::json(202, &RemovalView { product, id: &id, status: "removing" }))
 }

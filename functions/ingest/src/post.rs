@@ -61,7 +61,7 @@ async fn authenticate(app: &App, request: &Request, now: Timestamp) -> Result<Cr
     let credential = Credential::check(found, &token, Scope::TelemetryWrite, now)?;
     // Bookkeeping, at most hourly: its failure is no reason to refuse telemetry.
     if let Err(error) = app.table.touch_credential(&credential, now).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "last use not written");
+        tracing::warn!(error = belfry_runtime::log::whole(&error), "last use not written");
     }
     Ok(credential)
 }

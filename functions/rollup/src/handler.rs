@@ -57,7 +57,7 @@ impl Rollup {
                 tracing::error!(
                     stream = %group,
                     batch.messages = ids.len(),
-                    error = &error as &dyn std::error::Error,
+                    error = belfry_runtime::log::whole(&error),
                     "stream not written"
                 );
                 (Report::default(), ids)
