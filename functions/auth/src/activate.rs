@@ -2,7 +2,7 @@
 //! one, with a log-in.
 
 use crate::App;
-use crate::check_activation::{find, link_gone};
+use crate::check_activation::{find_invitation, link_gone};
 use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::failure::FieldError;
 use belfry_domain::id::{TenantId, UserId};
@@ -26,7 +26,7 @@ struct Activated {
 
 pub(crate) async fn activate(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
     let body: ActivateBody = request::body(request)?;
-    let found = find(app, request, &body.token).await?;
+    let found = find_invitation(app, request, &body.token).await?;
     let Invitation { user, tenant, identity, .. } = &found.invitation;
     let password = if identity.password.is_none() {
         Some(first_password(app, &found.invitation, body.password.as_deref())?)

@@ -3,6 +3,7 @@
 use crate::App;
 use belfry_api::auth::origin;
 use belfry_api::{Body, Problem, Request, Response, answer, request};
+use belfry_domain::account::LinkPurpose;
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::TenantId;
 use belfry_domain::policy::{self, Grant};
@@ -44,7 +45,7 @@ pub(crate) async fn check_activation(
     request: &Request,
 ) -> Result<Response<Body>, Problem> {
     let body: CheckBody = request::body(request)?;
-    let found = find(app, request, &body.token).await?;
+    let found = find_invitation(app, request, &body.token).await?;
     let Invitation { link, user, tenant, identity } = &found.invitation;
     let status = if identity.password.is_none() { "password_required" } else { "login_required" };
     Ok(answer::ok(&Checked {
@@ -59,7 +60,7 @@ pub(crate) async fn check_activation(
     }))
 }
 
-/// An invitation that may be accepted now.
+/// What a link that names a membership leads to, and may do now.
 pub(crate) struct Found {
     pub(crate) hash: SecretHash,
     pub(crate) invitation: Invitation,
@@ -72,10 +73,21 @@ pub(crate) fn link_gone() -> Problem {
 }
 
 /// The invitation behind a link's token.
+pub(crate) async fn find_invitation(
+    app: &App,
+    request: &Request,
+    token: &str,
+) -> Result<Found, Problem> {
+    let found = find(app, request, token).await?;
+    let invites = matches!(found.invitation.link.purpose, LinkPurpose::Activation { .. });
+    if invites { Ok(found) } else { Err(link_gone()) }
+}
+
+/// What is behind the token of a link that names a membership.
 pub(crate) async fn find(app: &App, request: &Request, token: &str) -> Result<Found, Problem> {
     let hash = token.parse::<Secret>().map_err(|_| link_gone())?.hash();
     let invitation = app.table.invitation(&hash).await?.ok_or_else(link_gone)?;
-    let Invitation { link, user, .. } = &invitation;
-    let grant = policy::accept(link, user, app.clock.now(), origin(request));
+    let Invitation { link, user, identity, .. } = &invitation;
+    let grant = policy::follow(link, identity, user, app.clock.now(), origin(request));
     Ok(Found { hash, grant: grant.ok_or_else(link_gone)?, invitation })
 }

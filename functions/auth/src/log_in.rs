@@ -1,20 +1,22 @@
 //! `POST /auth/login`
 
 use crate::App;
-use crate::client::Client;
-use belfry_api::auth::{LIFE, origin};
+use crate::answers::{self, Opened, authenticated, client_info};
+use crate::enrolment;
+use crate::person::{LOOKS, PasswordTry, Person, busy, refused};
+use belfry_api::auth::origin;
 use belfry_api::{Body, Problem, Request, Response, answer, request};
-use belfry_domain::account::{Identity, Membership, Role, Status, Tenant, User};
+use belfry_domain::account::{Identity, Tenant, User};
 use belfry_domain::audit::{Access, AccessKind, Outcome};
+use belfry_domain::challenge::{Challenge, Wanted};
 use belfry_domain::email::EmailAddress;
-use belfry_domain::id::{IdentityId, TenantId, UserId};
 use belfry_domain::password::{Password, PasswordHash};
-use belfry_domain::policy::{self, Origin};
+use belfry_domain::policy::{self, Proof};
+use belfry_domain::second_factor::State;
+use belfry_domain::secret::Secret;
 use belfry_domain::session::Session;
-use belfry_store::StoreError;
+use belfry_store::sessions::Opening;
 use belfry_store::transaction::Refused;
-use futures::future::try_join_all;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
@@ -26,159 +28,137 @@ struct LogInBody {
 }
 
 #[derive(Serialize)]
-struct TenantView {
-    id: TenantId,
-    name: String,
-}
-
-#[derive(Serialize)]
-struct UserView {
-    id: UserId,
-    role: Role,
-}
-
-#[derive(Serialize)]
-struct Authenticated {
+struct TwoFactorRequired {
     status: &'static str,
-    access_token: String,
-    token_type: &'static str,
-    expires_in: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<String>,
-    tenant: TenantView,
-    tenants: Vec<TenantView>,
-    user: UserView,
-}
-
-impl From<&Tenant> for TenantView {
-    fn from(tenant: &Tenant) -> Self {
-        Self { id: tenant.id, name: tenant.company.as_str().to_owned() }
-    }
-}
-
-/// The one answer to an unknown address, a wrong password, a person without an active membership.
-fn refused() -> Problem {
-    Problem::new(401, "invalid_credentials", "The address or the password is wrong.")
+    #[serde(flatten)]
+    challenge: belfry_api::problem::ChallengeView,
 }
 
 pub(crate) async fn log_in(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
     let body: LogInBody = request::body(request)?;
-    let (now, origin) = (app.clock.now(), origin(request));
-    let person = Person::with(app, body.email.parse().ok().as_ref(), now).await?;
     let password = Password::new(&body.password);
-    let Some(proof) = policy::prove(person.identity.as_ref(), &password)? else {
-        person.note_failure(app, &origin, now).await?;
-        return Err(refused());
-    };
-    let mut open = app.table.members(&person.memberships).await?;
-    open.retain(|(_, user)| user.status == Status::Active && user.role != Role::User);
-    let chosen = person.choose(&open, body.tenant_id.as_deref());
-    let Some((tenant, user)) = chosen else {
-        person.note_failure(app, &origin, now).await?;
-        return Err(refused());
-    };
+    let address: Option<EmailAddress> = body.email.parse().ok();
+    // As the table knows it: an address can be written in many ways.
+    let account = address.as_ref().map_or(body.email.as_str(), EmailAddress::as_str);
+    let counted = PasswordTry::count(app, request, account).await?;
+    for _ in 0..LOOKS {
+        let person = Person::at(app, address.as_ref()).await?;
+        let known =
+            policy::prove(person.identity.as_ref(), &password)?.zip(person.identity.as_ref());
+        let Some((proof, identity)) = known else {
+            person.note_failure(app, AccessKind::Login, &origin(request)).await?;
+            return Err(refused());
+        };
+        let open = person.open(app).await?;
+        let Some((tenant, user)) = person.choose(&open, body.tenant_id.as_deref()) else {
+            person.note_failure(app, AccessKind::Login, &origin(request)).await?;
+            return Err(refused());
+        };
+        rehash_if_outdated(app, identity, &password).await;
+        let right = Right { proof, identity, tenant, user, open: &open };
+        if let Some(done) = right.proceed(app, request).await.transpose() {
+            // The password was right, whatever the second factor says.
+            counted.forgive(app).await?;
+            return done;
+        }
+    }
+    Err(busy())
+}
+
+/// A right password of somebody who may come in.
+struct Right<'a> {
+    proof: Proof,
+    identity: &'a Identity,
+    tenant: &'a Tenant,
+    user: &'a User,
+    open: &'a [(Tenant, User)],
+}
+
+impl Right<'_> {
+    /// A session, or what it still takes; none when the person changed meanwhile.
+    async fn proceed(
+        &self,
+        app: &App,
+        request: &Request,
+    ) -> Result<Option<Response<Body>>, Problem> {
+        let required = self.open.iter().any(|(_, user)| user.two_factor_required);
+        match State::of(required, self.identity.second_factor.as_ref()) {
+            State::Off => self.session(app, request).await,
+            State::Pending => {
+                let (tenant, user) = (self.tenant.id, self.user.id);
+                let offer = enrolment::offer(app, self.identity, tenant, user, None).await?;
+                app.table.issue(&offer.hash, &offer.challenge).await?;
+                Ok(Some(answer::ok(&offer.view)))
+            }
+            State::Active => {
+                let challenge = self.challenge(app).await?;
+                let view = TwoFactorRequired { status: "two_factor_required", challenge };
+                Ok(Some(answer::ok(&view)))
+            }
+            // The challenge is for a recovery code: no other way leads in.
+            State::Locked => {
+                let challenge = Some(Box::new(self.challenge(app).await?));
+                Err(Problem { challenge, ..two_factor_locked() })
+            }
+        }
+    }
+
+    async fn challenge(&self, app: &App) -> Result<belfry_api::problem::ChallengeView, Problem> {
+        let secret = Secret::new(app.entropy.as_ref());
+        let (tenant, user) = (self.tenant.id, self.user.id);
+        let now = app.clock.now();
+        let challenge = Challenge::new(self.identity, tenant, user, Wanted::Code, now);
+        app.table.issue(&secret.hash(), &challenge).await?;
+        Ok(answers::challenge(&secret))
+    }
+
+    async fn session(
+        &self,
+        app: &App,
+        request: &Request,
+    ) -> Result<Option<Response<Body>>, Problem> {
+        let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
+        let client = client_info(request);
+        let (session, token) = Session::open(self.identity, self.user, false, client, now, entropy);
+        let (login, user) = (AccessKind::Login, Some(self.user.id));
+        let access = Access::new(login, Outcome::Success, user, &origin(request), now, entropy);
+        let opening = Opening { session: &session, instead_of: None };
+        match app.table.open_session(&self.proof, &opening, &access, entropy).await {
+            Ok(()) => {}
+            // Person or membership changed between our look and our write.
+            Err(Refused::Condition(_)) => return Ok(None),
+            Err(Refused::Store(error)) => return Err(error.into()),
+        }
+        let tenants = self.open.iter().map(|(tenant, _)| tenant.into()).collect();
+        let (tenant, user) = (self.tenant, self.user);
+        let opened =
+            Opened { session: &session, token: &token, tenant, user, tenants, recovery: None };
+        authenticated(app, request, opened).await.map(Some)
+    }
+}
+
+/// Said only after a right password.
+pub(crate) fn two_factor_locked() -> Problem {
+    let detail = "Too many wrong codes: use a recovery code, or ask a super admin for a reset.";
+    Problem::new(423, "two_factor_locked", detail)
+}
+
+/// Hashes the password again when the parameters have risen since. The log-in does not depend on
+/// it; when it wins over the session's opening, the log-in looks again.
+async fn rehash_if_outdated(app: &App, identity: &Identity, password: &Password) {
+    if !identity.password.as_ref().is_some_and(PasswordHash::is_outdated) {
+        return;
+    }
     let entropy = app.entropy.as_ref();
-    let (session, token) = Session::open(proof.identity(), tenant.id, user.id, now, entropy);
-    let success = Outcome::Success;
-    let access = Access::new(AccessKind::Login, success, Some(user.id), &origin, now, entropy);
-    match app.table.open_session(&proof, &session, &access, entropy).await {
-        Ok(()) => {}
-        // Password or membership changed between our look and our write.
-        Err(Refused::Condition(_)) => return Err(refused()),
-        Err(Refused::Store(error)) => return Err(error.into()),
-    }
-    person.rehash_if_outdated(app, &password).await;
-    let access_token = app.signer.sign(app.tokens.draft(&session, now)).await?;
-    let client = Client::of(request);
-    let mut response = answer::ok(&Authenticated {
-        status: "authenticated",
-        access_token,
-        token_type: "Bearer",
-        expires_in: LIFE,
-        refresh_token: client.in_body(&token),
-        tenant: tenant.into(),
-        tenants: open.iter().map(|(tenant, _)| tenant.into()).collect(),
-        user: UserView { id: user.id, role: user.role },
-    });
-    client.keep(&token, &mut response);
-    Ok(response)
-}
-
-/// Whoever has the address, or nobody.
-struct Person {
-    identity: Option<Identity>,
-    memberships: Vec<Membership>,
-}
-
-impl Person {
-    /// Looks the address up; with the same three reads when nobody has it, or it is none.
-    async fn with(
-        app: &App,
-        address: Option<&EmailAddress>,
-        now: Timestamp,
-    ) -> Result<Self, Problem> {
-        let nobody: EmailAddress = "nobody@belfry.invalid".parse().map_err(|_| refused())?;
-        let found = app.table.identity_of(address.unwrap_or(&nobody)).await?;
-        let id = found.unwrap_or_else(|| IdentityId::new(now, app.entropy.as_ref()));
-        let (identity, memberships) =
-            futures::future::try_join(app.table.identity(id), app.table.memberships(id)).await?;
-        if found.is_some() && identity.is_none() {
-            return Err(StoreError::corrupt(id.to_string(), "an address leads nowhere").into());
+    let done = match PasswordHash::of(password, entropy) {
+        Ok(hash) => {
+            let after = Identity { password: Some(hash), ..identity.changed() };
+            app.table.keep_identity(identity, &after, entropy).await.map_err(Problem::from)
         }
-        Ok(Self { identity, memberships })
-    }
-
-    /// The asked-for tenant, or the one that was opened last.
-    fn choose<'a>(
-        &self,
-        open: &'a [(Tenant, User)],
-        wanted: Option<&str>,
-    ) -> Option<&'a (Tenant, User)> {
-        if let Some(wanted) = wanted {
-            return open.iter().find(|(tenant, _)| tenant.id.to_string() == wanted);
-        }
-        let opened_at = |tenant: TenantId| {
-            self.memberships.iter().find(|m| m.tenant == tenant).and_then(|m| m.opened_at)
-        };
-        open.iter().max_by_key(|(tenant, _)| opened_at(tenant.id))
-    }
-
-    /// Writes a failure down in every tenant of the person; for nobody, beside all tenants, so that
-    /// it costs the same.
-    async fn note_failure(
-        &self,
-        app: &App,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let note = |user| {
-            let entropy = app.entropy.as_ref();
-            Access::new(AccessKind::Login, Outcome::Failure, user, origin, now, entropy)
-        };
-        if self.memberships.is_empty() {
-            return app.table.note_access(None, &note(None)).await;
-        }
-        let notes = self.memberships.iter().map(|m| (Some(m.tenant), note(Some(m.user))));
-        let writes = notes
-            .map(|(tenant, access)| async move { app.table.note_access(tenant, &access).await });
-        try_join_all(writes).await.map(drop)
-    }
-
-    /// Hashes the password again when the parameters have risen since. The log-in does not depend
-    /// on it.
-    async fn rehash_if_outdated(&self, app: &App, password: &Password) {
-        let Some(identity) = &self.identity else { return };
-        if !identity.password.as_ref().is_some_and(PasswordHash::is_outdated) {
-            return;
-        }
-        let entropy = app.entropy.as_ref();
-        let done = match PasswordHash::of(password, entropy) {
-            Ok(hash) => app.table.rehash(identity, &hash, entropy).await.map_err(Problem::from),
-            Err(error) => Err(error.into()),
-        };
-        if let Err(problem) = done {
-            let cause = problem.internal.as_deref().unwrap_or("");
-            tracing::warn!(cause, "password not hashed again");
-        }
+        Err(error) => Err(error.into()),
+    };
+    if let Err(problem) = done {
+        let cause = problem.internal.as_deref().unwrap_or("");
+        tracing::warn!(cause, "password not hashed again");
     }
 }

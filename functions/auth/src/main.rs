@@ -5,6 +5,8 @@ use belfry_api::auth::Tokens;
 use belfry_runtime::authenticate::Authenticator;
 use belfry_runtime::aws::Aws;
 use belfry_runtime::keys::KmsKey;
+use belfry_runtime::post::Post;
+use belfry_runtime::queue::SqsQueue;
 use belfry_runtime::system::{SystemClock, SystemEntropy};
 use belfry_runtime::{Error, env, http, log};
 use std::sync::Arc;
@@ -15,8 +17,14 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_env()?;
     let console = env::required(env::CONSOLE_URL)?;
     let table = aws.table()?;
-    let key = KmsKey::new(aws.kms(), env::required(env::SIGNING_KEY_ID)?);
+    let kms = aws.kms();
+    let key = KmsKey::new(kms.clone(), env::required(env::SIGNING_KEY_ID)?);
+    let bell = SqsQueue::new(aws.sqs(), env::required(env::MAIL_QUEUE_URL)?);
     table.warm_up().await?;
+    bell.warm_up().await?;
+    let (entropy, bell) = (Arc::new(SystemEntropy), Arc::new(bell));
+    let sealer = Arc::new(KmsKey::new(kms, env::required(env::SEALING_KEY_ID)?));
+    let post = Post { sealer, bell, console: console.clone(), entropy: entropy.clone() };
     let tokens = Tokens::new(console.clone(), &key.public_key().await?)?;
     let clock = Arc::new(SystemClock);
     let app = App {
@@ -24,8 +32,9 @@ async fn main() -> Result<(), Error> {
         table,
         tokens,
         signer: Arc::new(key),
+        post,
         clock,
-        entropy: Arc::new(SystemEntropy),
+        entropy,
     };
     http::serve(app, console).await
 }

@@ -1,14 +1,17 @@
 //! `GET /me`
 
 use crate::App;
+use crate::person::Person;
 use belfry_api::{Body, Problem, Request, Response, answer};
-use belfry_domain::account::{Role, Source, Status};
+use belfry_domain::account::{Identity, Role, Source, Status, Tenant, User};
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{SessionId, TenantId, UserId};
 use belfry_domain::language::Language;
 use belfry_domain::policy::Action;
+use belfry_domain::second_factor::{SecondFactor, State};
+use belfry_domain::session::Session;
 use belfry_domain::text::{PersonName, Telephone};
-use belfry_store::StoreError;
+use belfry_runtime::authenticate::Caller;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -18,7 +21,14 @@ struct TenantView<'a> {
 }
 
 #[derive(Serialize)]
-struct Me<'a> {
+struct TwoFactorView {
+    required: bool,
+    state: State,
+    recovery_codes_left: Option<usize>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Me<'a> {
     id: UserId,
     first_name: &'a PersonName,
     last_name: &'a PersonName,
@@ -28,6 +38,7 @@ struct Me<'a> {
     role: Role,
     status: Status,
     source: Source,
+    two_factor: TwoFactorView,
     tenant: TenantView<'a>,
     session_id: SessionId,
     last_login_at: Option<String>,
@@ -38,12 +49,24 @@ struct Me<'a> {
 pub(crate) async fn me(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
     let caller = app.authenticator.caller(request).await?;
     caller.actor.may(Action::ReadProfile)?;
-    let (user, tenant, identity) = (&caller.user, &caller.tenant, caller.actor.identity());
-    let identity =
-        app.table.identity(identity).await?.ok_or_else(|| {
-            StoreError::corrupt(identity.to_string(), "a session without its person")
-        })?;
-    Ok(answer::ok(&Me {
+    let Caller { session, identity, user, tenant, .. } = &caller;
+    let person = Person::with(app, identity.id).await?;
+    Ok(answer::ok(&view(app, &person, session, identity, user, tenant).await?))
+}
+
+/// One's own profile as it stands.
+pub(crate) async fn view<'a>(
+    app: &App,
+    person: &Person,
+    session: &Session,
+    identity: &Identity,
+    user: &'a User,
+    tenant: &'a Tenant,
+) -> Result<Me<'a>, Problem> {
+    let open = person.open(app).await?;
+    let required = open.iter().any(|(_, user)| user.two_factor_required);
+    let factor = identity.second_factor.as_ref();
+    Ok(Me {
         id: user.id,
         first_name: &user.first_name,
         last_name: &user.last_name,
@@ -53,10 +76,15 @@ pub(crate) async fn me(app: &App, request: &Request) -> Result<Response<Body>, P
         role: user.role,
         status: user.status,
         source: user.source,
+        two_factor: TwoFactorView {
+            required: user.two_factor_required,
+            state: State::of(required, factor),
+            recovery_codes_left: factor.map(SecondFactor::recovery_codes_left),
+        },
         tenant: TenantView { id: tenant.id, name: tenant.company.as_str() },
-        session_id: caller.actor.session(),
+        session_id: session.id,
         last_login_at: user.last_login_at.map(answer::time),
         created_at: answer::time(user.created_at),
         version: user.version,
-    }))
+    })
 }

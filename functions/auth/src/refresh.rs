@@ -1,24 +1,15 @@
 //! `POST /auth/refresh`
 
 use crate::App;
+use crate::answers::refreshed;
 use crate::client::{Client, session_over};
-use belfry_api::auth::{LIFE, is_background, origin};
-use belfry_api::{Body, Problem, Request, Response, answer};
+use belfry_api::auth::{is_background, origin};
+use belfry_api::{Body, Problem, Request, Response};
 use belfry_domain::audit::{Access, AccessKind, Outcome};
 use belfry_domain::policy::Actor;
 use belfry_domain::secret::Secret;
 use belfry_domain::session::{RefreshToken, Session, Worth};
 use belfry_runtime::keys::{open_successor, seal_successor};
-use serde::Serialize;
-
-#[derive(Serialize)]
-struct Refreshed {
-    access_token: String,
-    token_type: &'static str,
-    expires_in: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<String>,
-}
 
 /// Rivals with the same token: the first rotates, the others find its rotation at the second look.
 const LOOKS: usize = 4;
@@ -27,15 +18,7 @@ pub(crate) async fn refresh(app: &App, request: &Request) -> Result<Response<Bod
     let client = Client::of(request);
     let shown = client.token(request)?;
     let (session, token) = exchange(app, request, &shown).await?;
-    let access_token = app.signer.sign(app.tokens.draft(&session, app.clock.now())).await?;
-    let mut response = answer::ok(&Refreshed {
-        access_token,
-        token_type: "Bearer",
-        expires_in: LIFE,
-        refresh_token: client.in_body(&token),
-    });
-    client.keep(&token, &mut response);
-    Ok(response)
+    refreshed(app, request, &session, &token).await
 }
 
 /// The session behind a refresh token, and the token that works from now on.
@@ -64,7 +47,8 @@ async fn exchange(
             return Err(session_over());
         }
         let idle = seen.tenant.session_timeout;
-        Actor::of(&session, &seen.user, idle, now, origin(request)).ok_or_else(session_over)?;
+        Actor::of(&session, &seen.identity, &seen.user, idle, now, origin(request))
+            .ok_or_else(session_over)?;
         if let Worth::Previous { sealed_successor } = worth {
             let successor = open_successor(shown.secret(), &sealed_successor)?;
             return Ok((session, shown.with(successor)));

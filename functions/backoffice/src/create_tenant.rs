@@ -4,19 +4,20 @@ use crate::App;
 use belfry_api::Problem;
 use belfry_api::fields::Fields;
 use belfry_domain::account::{
-    ACTIVATION_LINK_LIFE, Identity, IdleLimit, Link, Role, Source, Status, Tenant, User,
+    ACTIVATION_LINK_LIFE, Identity, IdleLimit, Link, LinkPurpose, Role, Source, Status, Tenant,
+    User,
 };
 use belfry_domain::email::EmailAddress;
-use belfry_domain::id::{IdentityId, OutboxId, TenantId, UserId};
+use belfry_domain::id::{IdentityId, TenantId, UserId};
 use belfry_domain::language::Language;
 use belfry_domain::license::{License, LicenseKind, ProductKey};
-use belfry_domain::mail::{Letter, Mail};
-use belfry_domain::outbox::{OutboxEntry, Outgoing};
+use belfry_domain::mail::Letter;
 use belfry_domain::policy::{Action, BackOffice};
 use belfry_domain::product::Product;
 use belfry_domain::secret::Secret;
 use belfry_domain::telemetry::stream::Partitions;
 use belfry_domain::text::{CompanyName, Country, Edition, PersonName, Reason, Telephone};
+use belfry_runtime::post::{Draft, Page};
 use belfry_store::tenants::{FirstPerson, NewTenant, back_office_log};
 use belfry_store::{StoreError, outbox};
 use jiff::{SignedDuration, Timestamp};
@@ -95,12 +96,18 @@ async fn found(app: &App, wanted: &Wanted, now: Timestamp) -> Result<Option<Valu
     let (identity, person) = person(app, wanted, now).await?;
     let secret = Secret::new(entropy);
     let link = Link {
-        tenant: tenant_id,
-        user: user_id,
         identity: identity.id,
+        purpose: LinkPurpose::Activation { tenant: tenant_id, user: user_id },
         valid_until: now.checked_add(ACTIVATION_LINK_LIFE).unwrap_or(now),
     };
-    let mail = activation_mail(app, wanted, &identity, &secret, now).await?;
+    let letter = Letter::Activation {
+        first_name: wanted.first_name.clone(),
+        last_name: wanted.last_name.clone(),
+        company: wanted.company.clone(),
+    };
+    let link_to = Some((Page::Activate, &secret));
+    let (to, language) = (&identity.email, identity.language);
+    let mail = app.post.mail(Draft { to, language, letter, link: link_to }, now).await?;
     let new = NewTenant {
         tenant: Tenant {
             id: tenant_id,
@@ -125,6 +132,10 @@ async fn found(app: &App, wanted: &Wanted, now: Timestamp) -> Result<Option<Valu
             status: Status::Invited,
             source: Source::Manual,
             invitation: Some(secret.hash()),
+            // On by default for the first super admin.
+            two_factor_required: true,
+            two_factor_reset: None,
+            sessions: 0,
             created_at: now,
             last_login_at: None,
             version: 1,
@@ -139,13 +150,7 @@ async fn found(app: &App, wanted: &Wanted, now: Timestamp) -> Result<Option<Valu
         return Ok(None);
     }
     tracing::info!(tenant.id = %tenant_id, "tenant created");
-    // The mail is in the table: a lost ring costs a minute, until the sweep.
-    if let Err(error) = app.mail.ring(&mail.id.to_string()).await {
-        tracing::warn!(
-            error = belfry_runtime::log::whole(&error),
-            "the ring for the mail was lost"
-        );
-    }
+    app.post.ring(mail.id).await;
     let products: Vec<_> = wanted
         .licenses
         .iter()
@@ -173,35 +178,15 @@ async fn person(
         id: IdentityId::new(now, app.entropy.as_ref()),
         email: wanted.email.clone(),
         password: None,
+        password_set_at: None,
+        second_factor: None,
+        password_reset: None,
+        sessions: 0,
         language: wanted.admin_language,
         created_at: now,
         version: 1,
     };
-    Ok((identity.clone(), FirstPerson::New(identity)))
-}
-
-async fn activation_mail(
-    app: &App,
-    wanted: &Wanted,
-    identity: &Identity,
-    secret: &Secret,
-    now: Timestamp,
-) -> Result<OutboxEntry, Problem> {
-    let id = OutboxId::new(now, app.entropy.as_ref());
-    let link = format!("{}/activate#{}", app.console, secret.expose_text());
-    let context = [("purpose", "mail-link"), ("outbox", &id.to_string())];
-    let sealed_link = app.sealer.seal(link.as_bytes(), &context).await?;
-    let mail = Mail {
-        to: identity.email.clone(),
-        language: identity.language,
-        letter: Letter::Activation {
-            first_name: wanted.first_name.clone(),
-            last_name: wanted.last_name.clone(),
-            company: wanted.company.clone(),
-        },
-        sealed_link,
-    };
-    Ok(OutboxEntry::new(id, Outgoing::Mail(mail), now))
+    Ok((identity.clone(), FirstPerson::New(Box::new(identity))))
 }
 
 fn parse(app: &App, command: Command, now: Timestamp) -> Result<Wanted, Problem> {

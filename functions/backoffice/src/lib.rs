@@ -11,9 +11,8 @@ use belfry_domain::ports::{Clock, Entropy};
 use belfry_domain::text::Reason;
 use belfry_runtime::Error;
 use belfry_runtime::events::Events;
-use belfry_runtime::keys::Sealer;
 use belfry_runtime::metrics::Metrics;
-use belfry_runtime::queue::Doorbell;
+use belfry_runtime::post::Post;
 use belfry_store::Table;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -23,12 +22,8 @@ use std::sync::Arc;
 pub struct App {
     /// The table.
     pub table: Table,
-    /// Seals the links of mails.
-    pub sealer: Arc<dyn Sealer>,
-    /// Rings for `mail`.
-    pub mail: Arc<dyn Doorbell>,
-    /// Address of the console, for links.
-    pub console: String,
+    /// Mails.
+    pub post: Post,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

@@ -2,7 +2,7 @@
 
 use crate::App;
 use belfry_domain::id::OutboxId;
-use belfry_domain::mail::Mail;
+use belfry_domain::mail::{LinkMismatch, Mail};
 use belfry_domain::outbox::{Next, OutboxEntry, Outgoing};
 use belfry_runtime::keys::SealError;
 use belfry_runtime::mail::MailError;
@@ -45,6 +45,8 @@ enum Undelivered {
     #[error("the link is not text")]
     Text(#[from] std::string::FromUtf8Error),
     #[error(transparent)]
+    Mismatch(#[from] LinkMismatch),
+    #[error(transparent)]
     Queue(#[from] QueueUnavailable),
 }
 
@@ -54,6 +56,7 @@ impl Undelivered {
         match self {
             Self::Mail(MailError::Refused(_)) => Some("mail_refused"),
             Self::Link(SealError::Damaged(_)) | Self::Text(_) => Some("link_damaged"),
+            Self::Mismatch(_) => Some("link_mismatch"),
             Self::Mail(MailError::Unavailable(_))
             | Self::Link(SealError::Unavailable(_))
             | Self::Queue(_) => None,
@@ -93,6 +96,7 @@ impl App {
     async fn send(&self, entry: &OutboxEntry) -> Result<(), Undelivered> {
         match &entry.outgoing {
             Outgoing::Mail(mail) => self.send_mail(entry.id, mail).await,
+            Outgoing::Nothing => Ok(()),
             Outgoing::Telemetry { group, deduplication, body } => {
                 let message = FifoMessage {
                     group: group.clone(),
@@ -105,10 +109,17 @@ impl App {
     }
 
     async fn send_mail(&self, id: OutboxId, mail: &Mail) -> Result<(), Undelivered> {
+        let link = match &mail.sealed_link {
+            Some(sealed) => Some(self.open_link(id, sealed).await?),
+            None => None,
+        };
+        Ok(self.mailer.send(&mail.to, &mail.render(link.as_deref())?).await?)
+    }
+
+    async fn open_link(&self, id: OutboxId, sealed: &[u8]) -> Result<String, Undelivered> {
         let id = id.to_string();
         let context = [("purpose", "mail-link"), ("outbox", id.as_str())];
-        let link = String::from_utf8(self.sealer.open(&mail.sealed_link, &context).await?)?;
-        Ok(self.mailer.send(&mail.to, &mail.render(&link)).await?)
+        Ok(String::from_utf8(self.sealer.open(sealed, &context).await?)?)
     }
 }
 

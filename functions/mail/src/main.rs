@@ -18,7 +18,8 @@ async fn main() -> Result<(), Error> {
         telemetry: Box::new(SqsQueue::new(aws.sqs(), env::required(env::TELEMETRY_QUEUE_URL)?)),
         clock: Box::new(SystemClock),
     };
-    // The other connections open with the first mail: nobody waits for it.
+    // The other connections open with the first mail: nobody waits for it, and four clients fill the
+    // budget of a start.
     app.table.warm_up().await?;
     events::serve(app, SystemClock, "mail", env::required(env::STAGE)?).await
 }

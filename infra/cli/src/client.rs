@@ -7,6 +7,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::backoffice::{refusal, text_at};
+use crate::demo::now;
 use crate::failure::{Doing, Failure, Result};
 
 /// Tries for a request that the service asks to repeat.
@@ -32,12 +33,42 @@ impl Client {
     }
 
     /// Logs in and gives an access token, good for five minutes.
-    pub(crate) async fn log_in(&self, email: &str, password: &str) -> Result<String> {
+    pub(crate) async fn log_in(
+        &self,
+        email: &str,
+        password: &str,
+        code: Option<&str>,
+    ) -> Result<String> {
         let body = json!({"email": email, "password": password});
-        let answer = self.post("/auth/login", &body).await?;
-        text_at(&answer, "/access_token").map_err(|failure| {
-            failure.next("The account asks for a second factor, which this tool does not have.")
+        let mut answer = self.post("/auth/login", &body).await?;
+        if let (Some("two_factor_required"), Some(code)) = (status(&answer), code) {
+            let body = json!({"challenge": text_at(&answer, "/challenge")?, "code": code});
+            answer = self.post("/auth/two-factor", &body).await?;
+        }
+        text_at(&answer, "/access_token").map_err(|failure| match status(&answer) {
+            Some("two_factor_required") => {
+                failure.next("The account asks for a second factor: add --code <six digits>.")
+            }
+            _ => failure.next("The account has no second factor yet: log in to the console first."),
         })
+    }
+
+    /// The first log-in of a new tenant's super admin: enrols the second factor that it asks for, and
+    /// then, as a super admin may, requires it no longer.
+    pub(crate) async fn first_log_in(&self, email: &str, password: &str) -> Result<()> {
+        let body = json!({"email": email, "password": password});
+        let offer = self.post("/auth/login", &body).await?;
+        if status(&offer) != Some("enrolment_required") {
+            return Ok(());
+        }
+        let code = code(&text_at(&offer, "/secret")?)?;
+        let body = json!({"challenge": text_at(&offer, "/challenge")?, "code": code});
+        let session = self.post("/auth/two-factor/enrolment", &body).await?;
+        let access = text_at(&session, "/access_token")?;
+        let path = "/me/two-factor";
+        let body = json!({"enabled": false});
+        let request = self.http.post(self.url(path)).bearer_auth(access).json(&body);
+        answer(path, request).await.map(drop)
     }
 
     /// Makes a product credential and gives its secret.
@@ -80,6 +111,18 @@ impl Client {
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.api)
     }
+}
+
+fn status(answer: &Value) -> Option<&str> {
+    answer.get("status").and_then(Value::as_str)
+}
+
+/// The code of this moment, as an authenticator app makes it.
+fn code(secret: &str) -> Result<String> {
+    let secret = totp_rs::Secret::try_from_base32(secret).doing("read the secret")?;
+    let app = totp_rs::Builder::new().with_secret(secret.as_ref().to_vec()).build();
+    let seconds = u64::try_from(now().as_second()).unwrap_or(0);
+    Ok(app.doing("set up an authenticator")?.generate(seconds).to_string())
 }
 
 /// Sends a request, again when the answer is 429 or 503, and reads the answer.

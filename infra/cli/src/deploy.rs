@@ -13,8 +13,8 @@ use crate::stack::{self, LOCAL, Stack};
 use crate::workspace::Workspace;
 
 /// The functions of template.yaml: crate, folder and binary are of one name.
-const FUNCTIONS: [&str; 7] =
-    ["auth", "tenant", "ingest", "rollup", "dashboard", "mail", "backoffice"];
+const FUNCTIONS: [&str; 8] =
+    ["auth", "users", "tenant", "ingest", "rollup", "dashboard", "mail", "backoffice"];
 
 /// Sender of mails on the local stack.
 const MAIL_SENDER: &str = "belfry@example.com";

@@ -92,6 +92,9 @@ struct LogIn {
     /// Its password
     #[arg(long, env = "BELFRY_PASSWORD", hide_env_values = true)]
     password: Option<String>,
+    /// Six digits of the authenticator app, when the account asks for them
+    #[arg(long)]
+    code: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -138,9 +141,10 @@ async fn run(belfry: Belfry, console: Console) -> Result<()> {
         }
         Command::Dashboard(log_in) => {
             let stack = which.find(&workspace)?;
+            let code = log_in.code.clone();
             let (email, password) = log_in.or_demo(&stack)?;
             let client = Client::new(&stack.api)?;
-            let access = client.log_in(&email, &password).await?;
+            let access = client.log_in(&email, &password, code.as_deref()).await?;
             let dashboards = dashboard::fetch(&client, &access).await?;
             console.outcome(&dashboards, || dashboard::render(&email, &dashboards));
             Ok(())

@@ -1,6 +1,6 @@
 //! Errors as problem details (RFC 9457). The one place that knows status codes.
 
-use belfry_domain::failure::{Failure, FailureKind, FieldError};
+use belfry_domain::failure::{Failure, FailureKind, FieldError, RateLimit};
 use lambda_http::{Body, Response};
 use serde::Serialize;
 use std::error::Error;
@@ -18,6 +18,10 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// Seconds for `Retry-After`.
     pub retry_after: Option<u32>,
+    /// The rule that was broken, when it was too often.
+    pub rate_limit: Option<Box<RateLimit>>,
+    /// A challenge that the client may still answer.
+    pub challenge: Option<Box<ChallengeView>>,
     /// What the log shall say; never sent.
     pub internal: Option<String>,
 }
@@ -39,6 +43,17 @@ struct ProblemView<'a> {
     code: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldView<'a>>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    challenge: Option<&'a ChallengeView>,
+}
+
+/// A challenge, as clients see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChallengeView {
+    /// What to send back.
+    pub challenge: String,
+    /// For so many seconds.
+    pub expires_in: i64,
 }
 
 impl<E: Failure> From<E> for Problem {
@@ -64,6 +79,8 @@ impl<E: Failure> From<E> for Problem {
             detail: sentence(&error.to_string()),
             errors: error.fields().to_vec(),
             retry_after,
+            rate_limit: error.rate_limit().map(Box::new),
+            challenge: None,
             internal: chain(error.source()),
         }
     }
@@ -100,6 +117,8 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after: None,
+            rate_limit: None,
+            challenge: None,
             internal: None,
         }
     }
@@ -144,6 +163,7 @@ impl Problem {
                 .iter()
                 .map(|e| FieldView { pointer: &e.pointer, code: e.code, detail: &e.detail })
                 .collect(),
+            challenge: self.challenge.as_deref(),
         };
         // A struct of strings and numbers always serializes.
         let body = serde_json::to_string(&view).unwrap_or_default();
@@ -152,6 +172,14 @@ impl Problem {
             .header("content-type", "application/problem+json");
         if let Some(seconds) = self.retry_after {
             builder = builder.header("retry-after", seconds);
+        }
+        // draft-ietf-httpapi-ratelimit-headers: nothing remains for so many seconds.
+        if let (Some(RateLimit { policy, quota, window }), Some(seconds)) =
+            (self.rate_limit.as_deref(), self.retry_after)
+        {
+            builder = builder
+                .header("ratelimit-policy", format!("\"{policy}\";q={quota};w={window}"))
+                .header("ratelimit", format!("\"{policy}\";r=0;t={seconds}"));
         }
         if self.status == 401 {
             builder = builder.header("www-authenticate", "Bearer");

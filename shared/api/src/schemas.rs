@@ -110,6 +110,15 @@ fn role() -> Value {
     one_of(["super_admin", "admin", "help_desk", "read_only", "user"])
 }
 
+fn two_factor_state() -> Value {
+    one_of(["off", "pending", "active", "locked"])
+}
+
+/// One of several answers, told apart by `status`.
+fn any_of<const N: usize>(names: [&str; N]) -> Value {
+    json!({"oneOf": names.map(reference).to_vec(), "discriminator": {"propertyName": "status"}})
+}
+
 fn tenant() -> Value {
     object([("id", id("ten")), ("name", text())])
 }
@@ -117,7 +126,16 @@ fn tenant() -> Value {
 /// Every schema by name.
 pub(crate) fn all() -> Value {
     let mut schemas = Map::new();
-    for part in [problems(), accounts(), credentials(), telemetry(), dashboard()] {
+    for part in [
+        problems(),
+        log_in(),
+        second_factor(),
+        links(),
+        profile(),
+        credentials(),
+        telemetry(),
+        dashboard(),
+    ] {
         schemas.extend(part);
     }
     Value::Object(schemas)
@@ -139,6 +157,14 @@ fn problems() -> Map<String, Value> {
                 ("instance", json!({"type": "string", "description": "The request id."})),
                 ("code", json!({"type": "string", "pattern": "^[a-z0-9_]+$"})),
                 ("errors?", list(reference("FieldError"))),
+                (
+                    "challenge?",
+                    secret("With `two_factor_locked`: to be sent back with a recovery code."),
+                ),
+                (
+                    "expires_in?",
+                    json!({"type": "integer", "description": "Seconds of the challenge."}),
+                ),
             ]),
         ),
         (
@@ -156,10 +182,11 @@ fn problems() -> Map<String, Value> {
     ])
 }
 
-fn accounts() -> Map<String, Value> {
+fn log_in() -> Map<String, Value> {
     let access_token = secret("For `Authorization: Bearer`; ES256, at most 5 minutes.");
     let refresh_token = secret("For the next refresh; absent for a browser, which has its cookie.");
     let expires_in = json!({"type": "integer", "minimum": 1, "description": "Seconds."});
+    let challenge = secret("To be sent back with a code.");
     named([
         (
             "LogIn",
@@ -174,13 +201,9 @@ fn accounts() -> Map<String, Value> {
             ]),
         ),
         (
-            "LoggedIn",
+            "Authenticated",
             object([
-                (
-                    "status",
-                    json!({"enum": ["authenticated"], "description":
-                        "`authenticated`: the session is open. Other values ask for more first."}),
-                ),
+                ("status", json!({"const": "authenticated"})),
                 ("access_token", access_token.clone()),
                 ("token_type", json!({"const": "Bearer"})),
                 ("expires_in", expires_in.clone()),
@@ -188,8 +211,29 @@ fn accounts() -> Map<String, Value> {
                 ("tenant", tenant()),
                 ("tenants", list(tenant())),
                 ("user", object([("id", id("usr")), ("role", role())])),
+                ("recovery_codes?", at_most(10, secret("After an enrolment, shown this once."))),
             ]),
         ),
+        (
+            "TwoFactorRequired",
+            object([
+                ("status", json!({"const": "two_factor_required"})),
+                ("challenge", challenge.clone()),
+                ("expires_in", expires_in.clone()),
+            ]),
+        ),
+        (
+            "EnrolmentRequired",
+            object([
+                ("status", json!({"const": "enrolment_required"})),
+                ("challenge", challenge.clone()),
+                ("expires_in", expires_in.clone()),
+                ("secret", secret("For people who cannot scan; base32.")),
+                ("otpauth_uri", secret("What the QR code says.")),
+                ("qr_svg", secret("The QR code, as SVG.")),
+            ]),
+        ),
+        ("LoggedIn", any_of(["Authenticated", "TwoFactorRequired", "EnrolmentRequired"])),
         ("Refresh", closed([("refresh_token", secret("The latest one."))])),
         (
             "Refreshed",
@@ -198,6 +242,69 @@ fn accounts() -> Map<String, Value> {
                 ("token_type", json!({"const": "Bearer"})),
                 ("expires_in", expires_in),
                 ("refresh_token?", refresh_token),
+            ]),
+        ),
+        (
+            "Confirm",
+            closed([
+                ("password", secret("The password.")),
+                (
+                    "code?",
+                    json!({"type": ["string", "null"], "description":
+                    "Of the authenticator app, when one is enrolled and required."}),
+                ),
+            ]),
+        ),
+        ("Confirmed", object([("confirmed_until", time())])),
+        ("SwitchTenant", closed([("tenant_id", text())])),
+    ])
+}
+
+fn second_factor() -> Map<String, Value> {
+    let challenge = secret("To be sent back with a code.");
+    named([
+        ("EnrolledOrAuthenticated", any_of(["Authenticated", "EnrolmentRequired"])),
+        (
+            "TwoFactor",
+            closed([
+                ("challenge", challenge.clone()),
+                (
+                    "code?",
+                    json!({"type": ["string", "null"], "description":
+                    "Six digits of the authenticator app."}),
+                ),
+                (
+                    "recovery_code?",
+                    json!({"type": ["string", "null"], "description":
+                    "Instead of a code, also when the factor is locked."}),
+                ),
+            ]),
+        ),
+        ("FirstCode", closed([("challenge", challenge), ("code", text())])),
+        ("OwnTwoFactor", closed([("enabled", flag())])),
+        ("RecoveryCodes", object([("recovery_codes", at_most(10, secret("Shown this once.")))])),
+        ("RequireTwoFactor", closed([("required", flag())])),
+        (
+            "UserTwoFactor",
+            object([
+                ("id", id("usr")),
+                ("two_factor", object([("required", flag()), ("state", two_factor_state())])),
+            ]),
+        ),
+        ("TwoFactorReset", object([("status", one_of(["reset", "offered"]))])),
+    ])
+}
+
+fn links() -> Map<String, Value> {
+    named([
+        ("MailedToken", closed([("token", secret("What follows `#` in the mailed link."))])),
+        ("Forgotten", closed([("email", text())])),
+        ("Accepted", object([("status", json!({"const": "accepted"}))])),
+        (
+            "ResetPassword",
+            closed([
+                ("token", secret("What follows `#` in the mailed link.")),
+                ("password", secret("12 to 128 characters.")),
             ]),
         ),
         ("CheckActivation", closed([("token", secret("What follows `#` in the mailed link."))])),
@@ -232,6 +339,36 @@ fn accounts() -> Map<String, Value> {
                 ("user_id", id("usr")),
             ]),
         ),
+    ])
+}
+
+fn profile() -> Map<String, Value> {
+    named([
+        ("NewPassword", closed([("password", secret("12 to 128 characters."))])),
+        (
+            "ChangeMe",
+            closed([
+                ("first_name?", nullable(text())),
+                ("last_name?", nullable(text())),
+                ("mobile?", nullable(text())),
+                ("language?", nullable(text())),
+                ("version", count()),
+            ]),
+        ),
+        (
+            "Session",
+            object([
+                ("id", id("ses")),
+                ("current", flag()),
+                ("tenant", tenant()),
+                ("created_at", time()),
+                ("last_used_at", time()),
+                ("ends_at", time()),
+                ("source_address", nullable(text())),
+                ("user_agent", nullable(text())),
+            ]),
+        ),
+        ("SessionPage", page(reference("Session"))),
         (
             "Me",
             object([
@@ -244,6 +381,14 @@ fn accounts() -> Map<String, Value> {
                 ("role", role()),
                 ("status", one_of(["invited", "active", "deactivated", "archived"])),
                 ("source", one_of(["manual", "csv", "directory"])),
+                (
+                    "two_factor",
+                    object([
+                        ("required", flag()),
+                        ("state", two_factor_state()),
+                        ("recovery_codes_left", nullable(count())),
+                    ]),
+                ),
                 ("tenant", tenant()),
                 ("session_id", id("ses")),
                 ("last_login_at", nullable(time())),

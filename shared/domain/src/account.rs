@@ -6,6 +6,7 @@ use crate::email::EmailAddress;
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::language::Language;
 use crate::password::PasswordHash;
+use crate::second_factor::SecondFactor;
 use crate::secret::SecretHash;
 use crate::text::{CompanyName, Country, PersonName, Telephone};
 use jiff::{SignedDuration, Timestamp};
@@ -164,13 +165,40 @@ pub struct Identity {
     /// None until the first invitation is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<PasswordHash>,
+    /// When it was set.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_set_at: Option<Timestamp>,
+    /// None until one is enrolled. Whether one is needed say the memberships.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_factor: Option<SecondFactor>,
+    /// Hash of the one link that sets a new password; a new link replaces it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_reset: Option<SecretHash>,
+    /// Sessions opened under another number are over: raising it ends them all.
+    #[serde(default)]
+    pub sessions: u32,
     /// Of console and mail.
     pub language: Language,
     /// When it was made.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created_at: Timestamp,
-    /// Grows with every change of password or second factor.
+    /// Grows with every change.
     pub version: u64,
+}
+
+impl Identity {
+    /// The same person after a change.
+    #[must_use]
+    pub fn changed(&self) -> Self {
+        Self { version: self.version.saturating_add(1), ..self.clone() }
+    }
+
+    /// The same person with all sessions over.
+    #[must_use]
+    pub fn without_sessions(self) -> Self {
+        Self { sessions: self.sessions.wrapping_add(1), ..self }
+    }
 }
 
 /// A membership of a person in one tenant.
@@ -201,6 +229,15 @@ pub struct User {
     /// Hash of the one link that accepts the invitation; a new link replaces it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invitation: Option<SecretHash>,
+    /// Whether this tenant requires the person's second factor.
+    #[serde(default)]
+    pub two_factor_required: bool,
+    /// Hash of the one link by which the person agrees to a reset of the second factor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub two_factor_reset: Option<SecretHash>,
+    /// Sessions opened under another number are over: raising it ends those in this tenant.
+    #[serde(default)]
+    pub sessions: u32,
     /// When it was made.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created_at: Timestamp,
@@ -227,18 +264,40 @@ pub struct Membership {
 
 /// How long an activation link works.
 pub const ACTIVATION_LINK_LIFE: SignedDuration = SignedDuration::from_hours(72);
+/// How long a link works that resets a password or a second factor.
+pub const RESET_LINK_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a mailed link is for. Kept under the hash of its 256 bits; used once; a new one for the same
-/// membership voids it.
+/// thing voids it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// The membership it accepts.
-    pub tenant: TenantId,
-    /// The membership it accepts.
-    pub user: UserId,
     /// Whom it was mailed to.
     pub identity: IdentityId,
+    /// What it does.
+    pub purpose: LinkPurpose,
     /// From when on it is refused.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub valid_until: Timestamp,
+}
+
+/// What a mailed link does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkPurpose {
+    /// Accepts a membership.
+    Activation {
+        /// In which tenant.
+        tenant: TenantId,
+        /// Which membership.
+        user: UserId,
+    },
+    /// Sets a new password.
+    PasswordReset,
+    /// Agrees to a reset of the second factor that a tenant asked for.
+    TwoFactorReset {
+        /// Which tenant.
+        tenant: TenantId,
+        /// The person's membership there.
+        user: UserId,
+    },
 }

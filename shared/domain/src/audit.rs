@@ -278,6 +278,27 @@ pub enum AccessKind {
     /// A refresh token that had been used before: its session was ended.
     #[serde(rename = "session.refresh_reused")]
     RefreshReused,
+    /// A second factor at a log-in.
+    #[serde(rename = "session.two_factor")]
+    TwoFactor,
+    /// A fresh proof within a session.
+    #[serde(rename = "session.confirm")]
+    Confirm,
+    /// A move to another tenant.
+    #[serde(rename = "session.switch")]
+    Switch,
+    /// A session that its owner ended from another one.
+    #[serde(rename = "session.end")]
+    EndSession,
+    /// Somebody said to have forgotten the password.
+    #[serde(rename = "password.forgotten")]
+    PasswordForgotten,
+    /// A password was set: for the person's other tenants, whose chain does not hold it.
+    #[serde(rename = "password.set")]
+    PasswordSet,
+    /// A second factor was enrolled, reset, recovered or locked: likewise.
+    #[serde(rename = "two_factor.changed")]
+    TwoFactorChanged,
 }
 
 /// How it ended.

@@ -58,6 +58,17 @@ impl FieldError {
     }
 }
 
+/// How often something may be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Name of the rule.
+    pub policy: &'static str,
+    /// So many times.
+    pub quota: u32,
+    /// In so many seconds.
+    pub window: u32,
+}
+
 /// An error of a use case. `Display` is safe for the public; `source()` is for the log.
 pub trait Failure: Error {
     /// Which kind it is.
@@ -67,6 +78,10 @@ pub trait Failure: Error {
     /// Every faulty field at once; empty when the failure is not about fields.
     fn fields(&self) -> &[FieldError] {
         &[]
+    }
+    /// The rule, when it was too often.
+    fn rate_limit(&self) -> Option<RateLimit> {
+        None
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod challenge;
 pub mod credential;
 pub mod dashboard;
 pub mod email;
@@ -18,7 +19,9 @@ pub mod password;
 pub mod policy;
 pub mod ports;
 pub mod product;
+pub mod second_factor;
 pub mod secret;
 pub mod session;
 pub mod telemetry;
 pub mod text;
+pub mod throttle;

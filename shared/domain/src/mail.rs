@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// Hours that an activation link lives.
 pub const ACTIVATION_HOURS: u32 = 72;
 
+/// Hours that a link lives which resets a password or the second factor.
+pub const RESET_HOURS: u32 = 1;
+
 /// A mail as the outbox keeps it: everything but its secret link, which is sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
@@ -19,9 +22,19 @@ pub struct Mail {
     pub language: Language,
     /// What about.
     pub letter: Letter,
-    /// The address of its button, sealed for this outbox entry. Only `mail` opens it.
-    #[serde(with = "serde_bytes")]
-    pub sealed_link: Vec<u8>,
+    /// The address of its button, sealed for this outbox entry, if its letter has one. Only
+    /// `mail` opens it.
+    #[serde(default, with = "serde_bytes", skip_serializing_if = "Option::is_none")]
+    pub sealed_link: Option<Vec<u8>>,
+}
+
+/// To whom a letter speaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reader {
+    /// First name.
+    pub first_name: PersonName,
+    /// Last name.
+    pub last_name: PersonName,
 }
 
 /// What a mail is about, with what it has to name. Closed: a new mail is a new variant, and the
@@ -37,6 +50,39 @@ pub enum Letter {
         /// The company whose console it is.
         company: CompanyName,
     },
+    /// Somebody asked for a new password; the link leads to it.
+    PasswordReset(Reader),
+    /// The password was changed.
+    PasswordChanged(Reader),
+    /// Log-ins ask for the second factor from now on.
+    TwoFactorEnabled(Reader),
+    /// A company no longer requires the second factor.
+    TwoFactorDisabled {
+        /// To whom it speaks.
+        reader: Reader,
+        /// The company.
+        company: CompanyName,
+    },
+    /// The second factor was reset, to be set up anew.
+    TwoFactorReset(Reader),
+    /// A company asks to reset the second factor; the link agrees.
+    TwoFactorResetLink {
+        /// To whom it speaks.
+        reader: Reader,
+        /// The company.
+        company: CompanyName,
+    },
+    /// Wrong codes locked the second factor.
+    TwoFactorLocked(Reader),
+    /// A recovery code was used to log in.
+    RecoveryCodeUsed {
+        /// To whom it speaks.
+        reader: Reader,
+        /// How many remain.
+        left: u32,
+    },
+    /// New recovery codes took the place of the old ones.
+    RecoveryCodesReplaced(Reader),
 }
 
 /// A mail ready to be sent.
@@ -50,83 +96,386 @@ pub struct Rendered {
     pub html: String,
 }
 
-/// The sentences of one letter in one language, with `{placeholders}`.
+/// A letter that speaks of a link came without one, or the reverse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the letter and its link do not belong together")]
+pub struct LinkMismatch;
+
+/// One sentence or more in every language, with `{placeholders}`.
 struct Words {
-    subject: &'static str,
-    greeting: &'static str,
-    opening: &'static str,
-    /// Label of the link.
-    button: &'static str,
-    /// What to know about the link.
-    link: &'static str,
-    /// For whom the mail means nothing.
-    unexpected: &'static str,
+    en: &'static str,
+    ja: &'static str,
+    ko: &'static str,
 }
 
-const fn activation(language: Language) -> Words {
-    match language {
-        Language::En => Words {
-            subject: "Activate your Belfry account at {company}",
-            greeting: "Hello {name},",
-            opening: "An account has been created for you in Belfry, the security management \
-                      console of {company}. Please follow this link to activate it:",
-            button: "Activate account",
-            link: "The link works once and expires {hours} hours after it was issued.",
-            unexpected: "If you were not expecting this mail, please ignore it. Nothing is \
-                         activated unless you follow the link and complete the steps there.",
-        },
-        Language::Ja => Words {
-            subject: "【Belfry】{company} アカウント有効化のお願い",
-            greeting: "{name} 様",
-            opening: "{company} のセキュリティ管理コンソール「Belfry」に、お客様のアカウントが作成されました。\
-                      お手数ですが、以下のリンクよりアカウントの有効化をお願いいたします。",
-            button: "アカウントを有効化する",
-            link: "リンクのご利用は一度限りで、有効期限は発行から {hours} 時間です。",
-            unexpected: "本メールにお心当たりのない場合は、破棄していただきますようお願いいたします。\
-                         リンク先でお手続きを完了されない限り、アカウントが有効になることはございません。",
-        },
-        Language::Ko => Words {
-            subject: "[Belfry] {company} 계정 활성화 안내",
-            greeting: "{name} 님, 안녕하세요.",
-            opening: "{company}의 보안 관리 콘솔 Belfry에 고객님의 계정이 생성되었습니다. \
-                      아래 링크에서 계정을 활성화해 주시기 바랍니다.",
-            button: "계정 활성화하기",
-            link: "이 링크는 한 번만 사용하실 수 있으며, 발급 후 {hours}시간이 지나면 만료됩니다.",
-            unexpected: "이 메일에 대해 짐작 가시는 바가 없다면 무시하셔도 됩니다. 링크에서 절차를 \
-                         완료하지 않으시면 계정은 활성화되지 않습니다.",
-        },
+impl Words {
+    const fn of(&self, language: Language) -> &'static str {
+        match language {
+            Language::En => self.en,
+            Language::Ja => self.ja,
+            Language::Ko => self.ko,
+        }
     }
 }
+
+/// What one letter says, between the greeting and the footer.
+struct Script {
+    subject: Words,
+    opening: Words,
+    /// The link to follow; a notice has none.
+    link: Option<Link>,
+    /// What else to know, above all for whom the mail comes unexpected.
+    closing: Words,
+}
+
+/// What a letter says of its link.
+struct Link {
+    button: Words,
+    hours: u32,
+}
+
+/// The first line of every mail.
+const GREETING: Words =
+    Words { en: "Hello {name},", ja: "{name} 様", ko: "{name} 님, 안녕하세요." };
+
+/// What to know about every link. The English fits one hour as well as many.
+const ABOUT_LINK: Words = Words {
+    en: "The link works once and only within the {hours}-hour period after it was issued.",
+    ja: "リンクのご利用は一度限りで、有効期限は発行から {hours} 時間です。",
+    ko: "이 링크는 한 번만 사용하실 수 있으며, 발급 후 {hours}시간이 지나면 만료됩니다.",
+};
 
 /// The last line of every mail.
-const fn footer(language: Language) -> &'static str {
-    match language {
-        Language::En => "This mail was sent automatically; replies to it are not read.",
-        Language::Ja => {
-            "本メールは送信専用アドレスより自動送信しております。ご返信いただいてもお答えできませんので、ご了承ください。"
-        }
-        Language::Ko => {
-            "본 메일은 발신 전용 주소에서 자동으로 발송되었으며, 회신하셔도 확인할 수 없는 점 양해 부탁드립니다."
-        }
-    }
-}
+const FOOTER: Words = Words {
+    en: "This mail was sent automatically; replies to it are not read.",
+    ja: "本メールは送信専用アドレスより自動送信しております。\
+         ご返信いただいてもお答えできませんので、ご了承ください。",
+    ko: "본 메일은 발신 전용 주소에서 자동으로 발송되었으며, 회신하셔도 확인할 수 없는 점 양해 \
+         부탁드립니다.",
+};
+
+/// Closes a notice of what an administrator may have done.
+const ASK_ADMINISTRATOR: Words = Words {
+    en: "If you were not expecting this, please contact your administrator.",
+    ja: "お心当たりのない場合は、管理者へお問い合わせくださいますようお願いいたします。",
+    ko: "짐작 가시는 바가 없다면 관리자에게 문의해 주시기 바랍니다.",
+};
+
+/// Closes a notice of what only the reader, or who has the password, can have done.
+const CHANGE_PASSWORD: Words = Words {
+    en: "If this was not you, please change your password at once and tell your administrator.",
+    ja: "お心当たりのない場合は、直ちにパスワードを変更のうえ、\
+         管理者へご連絡くださいますようお願いいたします。",
+    ko: "본인이 하신 것이 아니라면 즉시 비밀번호를 변경하시고 관리자에게 알려 주시기 바랍니다.",
+};
+
+static ACTIVATION: Script = Script {
+    subject: Words {
+        en: "Activate your Belfry account at {company}",
+        ja: "【Belfry】{company} アカウント有効化のお願い",
+        ko: "[Belfry] {company} 계정 활성화 안내",
+    },
+    opening: Words {
+        en: "An account has been created for you in Belfry, the security management console of \
+             {company}. Please follow this link to activate it:",
+        ja: "{company} のセキュリティ管理コンソール「Belfry」に、\
+             お客様のアカウントが作成されました。お手数ですが、\
+             以下のリンクよりアカウントの有効化をお願いいたします。",
+        ko: "{company}의 보안 관리 콘솔 Belfry에 고객님의 계정이 생성되었습니다. 아래 링크에서 \
+             계정을 활성화해 주시기 바랍니다.",
+    },
+    link: Some(Link {
+        button: Words {
+            en: "Activate account",
+            ja: "アカウントを有効化する",
+            ko: "계정 활성화하기",
+        },
+        hours: ACTIVATION_HOURS,
+    }),
+    closing: Words {
+        en: "If you were not expecting this mail, please ignore it. Nothing is activated unless \
+             you follow the link and complete the steps there.",
+        ja: "本メールにお心当たりのない場合は、破棄していただきますようお願いいたします。\
+             リンク先でお手続きを完了されない限り、アカウントが有効になることはございません。",
+        ko: "이 메일에 대해 짐작 가시는 바가 없다면 무시하셔도 됩니다. 링크에서 절차를 완료하지 \
+             않으시면 계정은 활성화되지 않습니다.",
+    },
+};
+
+static PASSWORD_RESET: Script = Script {
+    subject: Words {
+        en: "Reset your Belfry password",
+        ja: "【Belfry】パスワード再設定のご案内",
+        ko: "[Belfry] 비밀번호 재설정 안내",
+    },
+    opening: Words {
+        en: "A password reset has been requested for your Belfry account. Please follow this link \
+             to set a new password:",
+        ja: "お客様の Belfry アカウントについて、パスワード再設定のご依頼を承りました。\
+             お手数ですが、以下のリンクより新しいパスワードの設定をお願いいたします。",
+        ko: "고객님의 Belfry 계정에 대한 비밀번호 재설정 요청이 접수되었습니다. 아래 링크에서 새 \
+             비밀번호를 설정해 주시기 바랍니다.",
+    },
+    link: Some(Link {
+        button: Words {
+            en: "Reset password",
+            ja: "パスワードを再設定する",
+            ko: "비밀번호 재설정하기",
+        },
+        hours: RESET_HOURS,
+    }),
+    closing: Words {
+        en: "Setting a new password ends all your sessions. If you did not ask for this, please \
+             ignore this mail; your password stays as it is.",
+        ja: "新しいパスワードを設定されますと、すべてのセッションが終了いたします。\
+             お心当たりのない場合は、本メールを破棄していただきますようお願いいたします。\
+             その場合、パスワードが変更されることはございません。",
+        ko: "새 비밀번호를 설정하시면 모든 세션이 종료됩니다. 직접 요청하신 것이 아니라면 이 \
+             메일을 무시하셔도 되며, 이 경우 비밀번호는 변경되지 않습니다.",
+    },
+};
+
+static PASSWORD_CHANGED: Script = Script {
+    subject: Words {
+        en: "Your Belfry password was changed",
+        ja: "【Belfry】パスワード変更のお知らせ",
+        ko: "[Belfry] 비밀번호 변경 알림",
+    },
+    opening: Words {
+        en: "The password of your Belfry account has been changed, and all your other sessions \
+             have been ended.",
+        ja: "お客様の Belfry アカウントのパスワードが変更され、\
+             ほかのすべてのセッションが終了いたしました。",
+        ko: "고객님의 Belfry 계정 비밀번호가 변경되었으며, 다른 모든 세션이 종료되었습니다.",
+    },
+    link: None,
+    closing: Words {
+        en: "If this was not you, please request a password reset on the log-in page at once and \
+             tell your administrator.",
+        ja: "お心当たりのない場合は、直ちにログイン画面よりパスワードの再設定をご依頼のうえ、\
+             管理者へご連絡くださいますようお願いいたします。",
+        ko: "본인이 변경하신 것이 아니라면 즉시 로그인 화면에서 비밀번호 재설정을 요청하시고 \
+             관리자에게 알려 주시기 바랍니다.",
+    },
+};
+
+static TWO_FACTOR_ENABLED: Script = Script {
+    subject: Words {
+        en: "Two-factor authentication is on for your Belfry account",
+        ja: "【Belfry】二要素認証有効化のお知らせ",
+        ko: "[Belfry] 2단계 인증 설정 알림",
+    },
+    opening: Words {
+        en: "Two-factor authentication has been turned on for your Belfry account. From now on, \
+             each log-in asks for a code from your authenticator app.",
+        ja: "お客様の Belfry アカウントで二要素認証が有効になりました。今後はログインのたびに、\
+             認証アプリに表示されるコードの入力が必要となります。",
+        ko: "고객님의 Belfry 계정에 2단계 인증이 설정되었습니다. 앞으로 로그인하실 때마다 인증 \
+             앱에 표시되는 코드를 입력하셔야 합니다.",
+    },
+    link: None,
+    closing: ASK_ADMINISTRATOR,
+};
+
+static TWO_FACTOR_DISABLED: Script = Script {
+    subject: Words {
+        en: "{company} no longer requires two-factor authentication for Belfry",
+        ja: "【Belfry】{company} 二要素認証の必須設定解除のお知らせ",
+        ko: "[Belfry] {company} 2단계 인증 필수 설정 해제 알림",
+    },
+    opening: Words {
+        en: "{company} no longer requires two-factor authentication for your Belfry account.",
+        ja: "{company} において、\
+             お客様の Belfry アカウントに二要素認証を必須とする設定が解除されました。",
+        ko: "{company}에서 고객님의 Belfry 계정에 대한 2단계 인증 필수 설정을 해제하였습니다.",
+    },
+    link: None,
+    closing: Words {
+        en: "Log-ins still ask for a code if another company whose console you use requires it. \
+             If you were not expecting this, please contact your administrator.",
+        ja: "ご利用中のほかの企業で必須とされている場合は、\
+             引き続きログイン時にコードの入力が必要となります。お心当たりのない場合は、\
+             管理者へお問い合わせくださいますようお願いいたします。",
+        ko: "이용 중이신 다른 회사에서 2단계 인증을 필수로 설정한 경우에는 로그인하실 때 계속 \
+             코드를 입력하셔야 합니다. 짐작 가시는 바가 없다면 관리자에게 문의해 주시기 바랍니다.",
+    },
+};
+
+static TWO_FACTOR_RESET: Script = Script {
+    subject: Words {
+        en: "Two-factor authentication for your Belfry account was reset",
+        ja: "【Belfry】二要素認証リセットのお知らせ",
+        ko: "[Belfry] 2단계 인증 초기화 알림",
+    },
+    opening: Words {
+        en: "Two-factor authentication for your Belfry account has been reset, and all your \
+             sessions have been ended. Your next log-in will ask you to set up the authenticator \
+             app anew.",
+        ja: "お客様の Belfry アカウントの二要素認証がリセットされ、\
+             すべてのセッションが終了いたしました。次回ログインされる際に、\
+             認証アプリの再設定をお願いいたします。",
+        ko: "고객님의 Belfry 계정의 2단계 인증이 초기화되었으며, 모든 세션이 종료되었습니다. \
+             다음에 로그인하실 때 인증 앱을 다시 설정해 주시기 바랍니다.",
+    },
+    link: None,
+    closing: ASK_ADMINISTRATOR,
+};
+
+static TWO_FACTOR_RESET_LINK: Script = Script {
+    subject: Words {
+        en: "{company} asks to reset your two-factor authentication for Belfry",
+        ja: "【Belfry】{company} 二要素認証リセットのご確認のお願い",
+        ko: "[Belfry] {company} 2단계 인증 초기화 확인 요청",
+    },
+    opening: Words {
+        en: "An administrator of {company} asks to reset two-factor authentication for your \
+             Belfry account. Please follow this link to agree to the reset:",
+        ja: "{company} の管理者より、\
+             お客様の Belfry アカウントの二要素認証をリセットする依頼がありました。お手数ですが、\
+             以下のリンクよりリセットの承認をお願いいたします。",
+        ko: "{company}의 관리자가 고객님의 Belfry 계정의 2단계 인증 초기화를 요청하였습니다. 아래 \
+             링크에서 초기화를 승인해 주시기 바랍니다.",
+    },
+    link: Some(Link {
+        button: Words {
+            en: "Agree to the reset",
+            ja: "二要素認証のリセットを承認する",
+            ko: "2단계 인증 초기화 승인하기",
+        },
+        hours: RESET_HOURS,
+    }),
+    closing: Words {
+        en: "If you were not expecting this mail, please ignore it. Nothing is reset unless you \
+             follow the link and complete the steps there.",
+        ja: "本メールにお心当たりのない場合は、破棄していただきますようお願いいたします。\
+             リンク先でお手続きを完了されない限り、リセットが行われることはございません。",
+        ko: "이 메일에 대해 짐작 가시는 바가 없다면 무시하셔도 됩니다. 링크에서 절차를 완료하지 \
+             않으시면 초기화는 이루어지지 않습니다.",
+    },
+};
+
+static TWO_FACTOR_LOCKED: Script = Script {
+    subject: Words {
+        en: "Two-factor authentication for your Belfry account is locked",
+        ja: "【Belfry】二要素認証ロックのお知らせ",
+        ko: "[Belfry] 2단계 인증 잠금 알림",
+    },
+    opening: Words {
+        en: "Two-factor authentication for your Belfry account has been locked after three wrong \
+             codes. To log in again, please use a recovery code or ask a super administrator to \
+             reset it.",
+        ja: "誤ったコードが 3 回入力されたため、\
+             お客様の Belfry アカウントの二要素認証がロックされました。ログインされる際は、\
+             リカバリーコードをご利用いただくか、\
+             スーパー管理者へリセットをご依頼くださいますようお願いいたします。",
+        ko: "잘못된 코드가 3회 입력되어 고객님의 Belfry 계정의 2단계 인증이 잠겼습니다. \
+             로그인하시려면 복구 코드를 사용하시거나 최고 관리자에게 초기화를 요청해 주시기 \
+             바랍니다.",
+    },
+    link: None,
+    closing: Words {
+        en: "If this was not you, somebody knows your password: please change it at once.",
+        ja: "お心当たりのない場合は、第三者がお客様のパスワードを知っていることになります。\
+             直ちにパスワードを変更してくださいますようお願いいたします。",
+        ko: "본인이 입력하신 것이 아니라면 다른 사람이 고객님의 비밀번호를 알고 있는 것이므로 \
+             즉시 비밀번호를 변경해 주시기 바랍니다.",
+    },
+};
+
+static RECOVERY_CODE_USED: Script = Script {
+    subject: Words {
+        en: "A recovery code was used to log in to Belfry",
+        ja: "【Belfry】リカバリーコード使用のお知らせ",
+        ko: "[Belfry] 복구 코드 사용 알림",
+    },
+    opening: Words {
+        en: "A recovery code was used to log in to your Belfry account. Recovery codes left until \
+             the authenticator app is set up anew: {left}.",
+        ja: "お客様の Belfry アカウントへのログインに、リカバリーコードが使用されました。\
+             認証アプリを再設定されるまでにご利用いただけるリカバリーコードは、\
+             残り {left} 個です。",
+        ko: "복구 코드를 사용하여 고객님의 Belfry 계정에 로그인하였습니다. 인증 앱을 다시 \
+             설정하실 때까지 사용하실 수 있는 복구 코드는 {left}개 남았습니다.",
+    },
+    link: None,
+    closing: CHANGE_PASSWORD,
+};
+
+static RECOVERY_CODES_REPLACED: Script = Script {
+    subject: Words {
+        en: "Your Belfry recovery codes were replaced",
+        ja: "【Belfry】リカバリーコード再発行のお知らせ",
+        ko: "[Belfry] 복구 코드 재발급 알림",
+    },
+    opening: Words {
+        en: "The recovery codes of your Belfry account have been replaced by new ones. The old \
+             codes no longer work.",
+        ja: "お客様の Belfry アカウントのリカバリーコードが再発行されました。\
+             以前のリカバリーコードはご利用いただけません。",
+        ko: "고객님의 Belfry 계정의 복구 코드가 재발급되었습니다. 이전 복구 코드는 더 이상 \
+             사용하실 수 없습니다.",
+    },
+    link: None,
+    closing: CHANGE_PASSWORD,
+};
 
 impl Letter {
-    fn words(&self, language: Language) -> Words {
+    /// Whether it speaks of a link, which its mail then has to bring.
+    pub const fn has_link(&self) -> bool {
+        self.script().link.is_some()
+    }
+
+    const fn script(&self) -> &'static Script {
         match self {
-            Self::Activation { .. } => activation(language),
+            Self::Activation { .. } => &ACTIVATION,
+            Self::PasswordReset(_) => &PASSWORD_RESET,
+            Self::PasswordChanged(_) => &PASSWORD_CHANGED,
+            Self::TwoFactorEnabled(_) => &TWO_FACTOR_ENABLED,
+            Self::TwoFactorDisabled { .. } => &TWO_FACTOR_DISABLED,
+            Self::TwoFactorReset(_) => &TWO_FACTOR_RESET,
+            Self::TwoFactorResetLink { .. } => &TWO_FACTOR_RESET_LINK,
+            Self::TwoFactorLocked(_) => &TWO_FACTOR_LOCKED,
+            Self::RecoveryCodeUsed { .. } => &RECOVERY_CODE_USED,
+            Self::RecoveryCodesReplaced(_) => &RECOVERY_CODES_REPLACED,
+        }
+    }
+
+    /// First and last name of the reader.
+    const fn names(&self) -> (&PersonName, &PersonName) {
+        match self {
+            Self::Activation { first_name, last_name, .. }
+            | Self::PasswordReset(Reader { first_name, last_name })
+            | Self::PasswordChanged(Reader { first_name, last_name })
+            | Self::TwoFactorEnabled(Reader { first_name, last_name })
+            | Self::TwoFactorDisabled { reader: Reader { first_name, last_name }, .. }
+            | Self::TwoFactorReset(Reader { first_name, last_name })
+            | Self::TwoFactorResetLink { reader: Reader { first_name, last_name }, .. }
+            | Self::TwoFactorLocked(Reader { first_name, last_name })
+            | Self::RecoveryCodeUsed { reader: Reader { first_name, last_name }, .. }
+            | Self::RecoveryCodesReplaced(Reader { first_name, last_name }) => {
+                (first_name, last_name)
+            }
         }
     }
 
     /// The value of a placeholder.
     fn value(&self, name: &str, language: Language) -> String {
-        match self {
-            Self::Activation { first_name, last_name, company } => match name {
-                "name" => full_name(first_name, last_name, language),
-                "company" => company.as_str().to_owned(),
-                "hours" => ACTIVATION_HOURS.to_string(),
-                _ => String::new(),
-            },
+        match (name, self) {
+            ("name", _) => {
+                let (first, last) = self.names();
+                full_name(first, last, language)
+            }
+            (
+                "company",
+                Self::Activation { company, .. }
+                | Self::TwoFactorDisabled { company, .. }
+                | Self::TwoFactorResetLink { company, .. },
+            ) => company.as_str().to_owned(),
+            ("left", Self::RecoveryCodeUsed { left, .. }) => left.to_string(),
+            ("hours", _) => {
+                self.script().link.as_ref().map(|link| link.hours.to_string()).unwrap_or_default()
+            }
+            _ => String::new(),
         }
     }
 }
@@ -144,36 +493,54 @@ fn full_name(first: &PersonName, last: &PersonName, language: Language) -> Strin
 
 impl Mail {
     /// The mail with its opened link.
-    pub fn render(&self, link: &str) -> Rendered {
-        let words = self.letter.words(self.language);
+    ///
+    /// # Errors
+    ///
+    /// [`LinkMismatch`] when the letter speaks of a link and there is none, or the reverse.
+    pub fn render(&self, link: Option<&str>) -> Result<Rendered, LinkMismatch> {
+        let script = self.letter.script();
         let value = |name: &str| self.letter.value(name, self.language);
-        let plain = |sentence| fill(sentence, &value);
-        let safe = |sentence| fill(sentence, &|name| escape(&value(name)));
-        let footer = footer(self.language);
-        let link_html = escape(link);
-        Rendered {
-            subject: plain(words.subject),
+        let plain = |words: &Words| fill(words.of(self.language), &value);
+        let safe = |words: &Words| fill(words.of(self.language), &|name| escape(&value(name)));
+        let (text_link, html_link) = match (&script.link, link) {
+            (Some(Link { button, .. }), Some(link)) => (
+                format!("{link}\n\n{}\n\n", plain(&ABOUT_LINK)),
+                link_html(&escape(link), &safe(button), &safe(&ABOUT_LINK)),
+            ),
+            (None, None) => (String::new(), String::new()),
+            _ => return Err(LinkMismatch),
+        };
+        Ok(Rendered {
+            subject: plain(&script.subject),
             text: format!(
-                "{}\n\n{}\n\n{link}\n\n{}\n\n{}\n\n-- \n{footer}\n",
-                plain(words.greeting),
-                plain(words.opening),
-                plain(words.link),
-                plain(words.unexpected),
+                "{}\n\n{}\n\n{text_link}{}\n\n-- \n{}\n",
+                plain(&GREETING),
+                plain(&script.opening),
+                plain(&script.closing),
+                plain(&FOOTER),
             ),
             html: format!(
                 include_str!("mail.html"),
                 language = self.language.name(),
-                subject = safe(words.subject),
-                greeting = safe(words.greeting),
-                opening = safe(words.opening),
-                button = words.button,
-                link = link_html,
-                about_link = safe(words.link),
-                unexpected = safe(words.unexpected),
-                footer = footer,
+                subject = safe(&script.subject),
+                greeting = safe(&GREETING),
+                opening = safe(&script.opening),
+                link = html_link,
+                closing = safe(&script.closing),
+                footer = safe(&FOOTER),
             ),
-        }
+        })
     }
+}
+
+/// The link as HTML: a button, and the address for those who cannot press it.
+fn link_html(link: &str, button: &str, about: &str) -> String {
+    format!(
+        r#"<p style="margin:28px 0"><a href="{link}" style="display:inline-block;padding:12px 24px;background:#1d4ed8;color:#ffffff;border-radius:6px;text-decoration:none">{button}</a></p>
+<p style="font-size:13px;color:#4b5563;word-break:break-all">{link}</p>
+<p>{about}</p>
+"#
+    )
 }
 
 /// Replaces `{name}` in one pass, so that a value which looks like a placeholder stays as it is.
@@ -210,19 +577,60 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    fn mail(language: Language, first: &str, last: &str, company: &str) -> Mail {
-        let letter = Letter::Activation {
-            first_name: first.parse().unwrap(),
-            last_name: last.parse().unwrap(),
-            company: company.parse().unwrap(),
-        };
-        let to = "ann@example.com".parse().unwrap();
-        Mail { to, language, letter, sealed_link: vec![1, 2] }
+    const LINK: &str = "https://console.example/go#abc";
+
+    /// Every letter. Each names the one after it, so that the compiler asks for a new one here.
+    fn letters(first: &str, last: &str, company: &str) -> Vec<Letter> {
+        let company: CompanyName = company.parse().unwrap();
+        let reader =
+            Reader { first_name: first.parse().unwrap(), last_name: last.parse().unwrap() };
+        let Reader { first_name, last_name } = reader.clone();
+        let activation = Letter::Activation { first_name, last_name, company: company.clone() };
+        std::iter::successors(Some(activation), |letter| {
+            let (reader, company) = (reader.clone(), company.clone());
+            Some(match letter {
+                Letter::Activation { .. } => Letter::PasswordReset(reader),
+                Letter::PasswordReset(_) => Letter::PasswordChanged(reader),
+                Letter::PasswordChanged(_) => Letter::TwoFactorEnabled(reader),
+                Letter::TwoFactorEnabled(_) => Letter::TwoFactorDisabled { reader, company },
+                Letter::TwoFactorDisabled { .. } => Letter::TwoFactorReset(reader),
+                Letter::TwoFactorReset(_) => Letter::TwoFactorResetLink { reader, company },
+                Letter::TwoFactorResetLink { .. } => Letter::TwoFactorLocked(reader),
+                Letter::TwoFactorLocked(_) => Letter::RecoveryCodeUsed { reader, left: 8 },
+                Letter::RecoveryCodeUsed { .. } => Letter::RecoveryCodesReplaced(reader),
+                Letter::RecoveryCodesReplaced(_) => return None,
+            })
+        })
+        .collect()
     }
 
-    fn sentences(words: &Words) -> [&'static str; 6] {
-        let Words { subject, greeting, opening, button, link, unexpected } = words;
-        [subject, greeting, opening, button, link, unexpected]
+    /// Every letter in a language, each with a sealed link if it has one.
+    fn mails(language: Language, first: &str, last: &str, company: &str) -> Vec<Mail> {
+        let mail = |letter: Letter| Mail {
+            to: "ann@example.com".parse().unwrap(),
+            language,
+            sealed_link: letter.has_link().then(|| vec![1, 2]),
+            letter,
+        };
+        letters(first, last, company).into_iter().map(mail).collect()
+    }
+
+    fn render(mail: &Mail, link: &str) -> Rendered {
+        mail.render(mail.letter.has_link().then_some(link)).unwrap()
+    }
+
+    /// What a letter says in text and in HTML.
+    fn body(letter: &Letter) -> Vec<&'static Words> {
+        let Script { opening, link, closing, .. } = letter.script();
+        let about_link = link.iter().map(|_| &ABOUT_LINK);
+        [&GREETING, opening, closing, &FOOTER].into_iter().chain(about_link).collect()
+    }
+
+    /// Everything that a letter says.
+    fn all(letter: &Letter) -> Vec<&'static Words> {
+        let Script { subject, link, .. } = letter.script();
+        let button = link.iter().map(|link| &link.button);
+        body(letter).into_iter().chain([subject]).chain(button).collect()
     }
 
     fn placeholders(sentence: &str) -> BTreeSet<&str> {
@@ -231,60 +639,116 @@ mod tests {
 
     #[test]
     fn every_language_says_the_same_with_its_own_words() {
-        let letters = [mail(Language::En, "Ann", "Lee", "Acme").letter];
-        for letter in letters {
-            let english = sentences(&letter.words(Language::En));
-            for language in [Language::Ja, Language::Ko] {
-                for (foreign, english) in sentences(&letter.words(language)).iter().zip(english) {
-                    // A greeting may name the reader and nothing else in any language.
-                    assert_eq!(placeholders(foreign), placeholders(english), "{language:?}");
-                    assert_ne!(*foreign, english);
+        for letter in letters("Ann", "Lee", "Acme") {
+            for words in all(&letter) {
+                assert!(words.en.is_ascii(), "{}", words.en);
+                assert_ne!(words.ja, words.ko);
+                for foreign in [words.ja, words.ko] {
+                    assert_eq!(placeholders(foreign), placeholders(words.en), "{foreign}");
                     assert!(!foreign.is_ascii(), "{foreign}");
                 }
-                assert_ne!(footer(language), footer(Language::En));
-            }
-            for name in english.iter().flat_map(|sentence| placeholders(sentence)) {
-                assert_ne!(letter.value(name, Language::En), "", "{name} has no value");
+                for name in placeholders(words.en) {
+                    assert_ne!(letter.value(name, Language::En), "", "{name} in {letter:?}");
+                }
             }
         }
     }
 
     #[test]
-    fn both_forms_hold_the_link_and_every_value() {
-        let link = "https://console.example/activate#abc";
+    fn every_letter_has_its_own_subject_of_one_line() {
         for language in Language::ALL {
-            let mail = mail(language, "Ann", "Lee", "Acme");
-            let Rendered { subject, text, html } = mail.render(link);
-            assert!(subject.contains("Acme") && !subject.contains('\n'), "{subject}");
+            let mails = mails(language, "Ann", "Lee", "Acme");
+            let subjects: BTreeSet<_> =
+                mails.iter().map(|mail| render(mail, LINK).subject).collect();
+            assert_eq!(subjects.len(), mails.len());
+            for subject in subjects {
+                assert!(subject.contains("Belfry") && !subject.contains('\n'), "{subject}");
+            }
+        }
+    }
+
+    #[test]
+    fn both_forms_hold_the_same_sentences_with_every_value() {
+        for mail in Language::ALL.into_iter().flat_map(|l| mails(l, "Ann", "Lee", "Acme")) {
+            let (letter, language) = (&mail.letter, mail.language);
+            let Rendered { text, html, .. } = render(&mail, LINK);
             for form in [&text, &html] {
-                for part in [link, "Ann Lee", "Acme", "72"] {
-                    assert!(form.contains(part), "{part} in {form}");
-                }
-                assert!(!form.contains("{company}") && !form.contains("{name}"));
+                assert!(form.contains("Ann Lee") && !form.contains('{'), "{form}");
+                assert_eq!(form.contains(LINK), letter.has_link(), "{form}");
+            }
+            for words in body(letter) {
+                let sentence = fill(words.of(language), &|name| letter.value(name, language));
+                assert!(text.contains(&sentence) && html.contains(&sentence), "{sentence}");
             }
             assert!(html.contains(&format!("lang=\"{}\"", language.name())));
         }
     }
 
     #[test]
+    fn a_letter_speaks_of_a_link_exactly_when_it_has_one() {
+        for mail in Language::ALL.into_iter().flat_map(|l| mails(l, "Ann", "Lee", "Acme")) {
+            let wanted = matches!(
+                mail.letter,
+                Letter::Activation { .. }
+                    | Letter::PasswordReset(_)
+                    | Letter::TwoFactorResetLink { .. }
+            );
+            assert_eq!(mail.letter.has_link(), wanted, "{:?}", mail.letter);
+            let Rendered { text, html, .. } = render(&mail, LINK);
+            let said = ["link", "リンク", "링크"].iter().any(|word| text.contains(word));
+            assert_eq!((said, html.contains("<a href")), (wanted, wanted), "{text}");
+            let other = mail.render((!wanted).then_some(LINK));
+            assert_eq!(other.err(), Some(LinkMismatch));
+        }
+    }
+
+    #[test]
+    fn a_link_lives_as_long_as_its_letter_says() {
+        let hours = |letter: &Letter| letter.script().link.as_ref().map(|link| link.hours);
+        let hours: Vec<_> = letters("Ann", "Lee", "Acme").iter().filter_map(hours).collect();
+        assert_eq!(hours, [ACTIVATION_HOURS, RESET_HOURS, RESET_HOURS]);
+    }
+
+    #[test]
     fn names_stand_in_the_order_of_the_language() {
-        let text = |language, first, last| mail(language, first, last, "Acme").render("x").text;
-        assert!(text(Language::Ja, "太郎", "山田").starts_with("山田 太郎 様"));
-        assert!(text(Language::Ko, "길동", "홍").starts_with("홍길동 님"));
-        assert!(text(Language::Ja, "Ann", "Lee").starts_with("Ann Lee 様"));
-        assert!(text(Language::En, "太郎", "山田").starts_with("Hello 太郎 山田,"));
+        let starts = |language, first, last, start: &str| {
+            for mail in mails(language, first, last, "Acme") {
+                let text = render(&mail, LINK).text;
+                assert!(text.starts_with(start), "{text}");
+            }
+        };
+        starts(Language::Ja, "太郎", "山田", "山田 太郎 様");
+        starts(Language::Ko, "길동", "홍", "홍길동 님");
+        starts(Language::Ja, "Ann", "Lee", "Ann Lee 様");
+        starts(Language::En, "太郎", "山田", "Hello 太郎 山田,");
     }
 
     #[test]
     fn values_are_escaped_in_html_and_never_read_as_placeholders() {
-        let mail = mail(Language::En, "O'Hara", "{hours}", "A & \"B\" {name}");
-        let Rendered { subject, text, html } = mail.render("https://x/#a&b\"");
-        assert!(subject.contains("A & \"B\" {name}"));
-        assert!(text.contains("O'Hara {hours}") && text.contains("https://x/#a&b\""));
-        assert!(
-            html.contains("O&#39;Hara {hours}") && html.contains("A &amp; &quot;B&quot; {name}")
-        );
-        assert!(html.contains("href=\"https://x/#a&amp;b&quot;\""));
-        assert!(!html.contains("A & "));
+        for mail in mails(Language::En, "O'Hara", "{hours}", "A & \"B\" {name}") {
+            let Rendered { subject, text, html } = render(&mail, "https://x/#a&b\"");
+            assert!(text.contains("O'Hara {hours}") && html.contains("O&#39;Hara {hours}"));
+            let company = mail.letter.value("company", Language::En);
+            assert!(subject.contains(&company) && text.contains(&company));
+            assert!(html.contains(&escape(&company)) && !html.contains("A & "));
+            let link = mail.letter.has_link();
+            assert_eq!(text.contains("https://x/#a&b\""), link);
+            assert_eq!(html.contains("href=\"https://x/#a&amp;b&quot;\""), link);
+        }
+        assert_eq!(escape("<A & \"B\">'"), "&lt;A &amp; &quot;B&quot;&gt;&#39;");
+    }
+
+    #[test]
+    fn a_stored_mail_reads_as_it_was() {
+        for mail in mails(Language::En, "Ann", "Lee", "Acme") {
+            let stored = serde_json::to_value(&mail).unwrap();
+            assert_eq!(stored.get("sealed_link").is_some(), mail.letter.has_link());
+            assert_eq!(serde_json::from_value::<Mail>(stored).unwrap(), mail);
+        }
+        // As it was stored when every mail had a link.
+        let old = r#"{"to":"ann@example.com","language":"en","letter":{"Activation":
+            {"first_name":"Ann","last_name":"Lee","company":"Acme"}},"sealed_link":[1,2]}"#;
+        let activation = mails(Language::En, "Ann", "Lee", "Acme").swap_remove(0);
+        assert_eq!(serde_json::from_str::<Mail>(old).unwrap(), activation);
     }
 }

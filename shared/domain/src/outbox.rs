@@ -39,6 +39,8 @@ pub enum Outgoing {
         /// The message.
         body: String,
     },
+    /// Nothing: written where a mail would have told whether somebody is known.
+    Nothing,
 }
 
 /// One thing that has to leave.

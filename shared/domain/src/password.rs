@@ -6,6 +6,7 @@ use argon2::password_hash::phc::PasswordHash as Phc;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::fmt;
 use unicode_normalization::UnicodeNormalization as _;
 use zxcvbn::Score;
@@ -48,6 +49,9 @@ impl Password {
         if parts.iter().any(|part| lower.contains(part)) {
             refuse("contains_name", "The password contains your name, address or company.");
         }
+        if is_common(&lower) {
+            refuse("too_common", "This password is in lists of stolen ones; choose another.");
+        }
         let known: Vec<&str> = parts.iter().map(String::as_str).collect();
         if zxcvbn::zxcvbn(&self.0, &known).score() < Score::Three {
             refuse("too_weak", "The password is too easy to guess; add another word or two.");
@@ -60,6 +64,17 @@ impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password(..)")
     }
+}
+
+/// Passwords of 12 characters and more that many people use and the estimator lets pass, each as the
+/// first four bytes of its SHA-256, sorted; `common-passwords.md` says from where. One in a hundred
+/// thousand others is taken for one of them.
+const COMMON: &[u8] = include_bytes!("common-passwords.bin");
+
+fn is_common(lower: &str) -> bool {
+    let digest = Sha256::digest(lower);
+    let (hashes, _) = COMMON.as_chunks::<4>();
+    digest.first_chunk::<4>().is_some_and(|hash| hashes.binary_search(hash).is_ok())
 }
 
 /// The words of a name that must not be in a password: three letters and more, or two of a script
@@ -190,6 +205,8 @@ mod tests {
             ("mustard-LINDQVIST-kelp-orbit", &["contains_name"]),
             ("mustard-globex-kelp-orbit", &["contains_name"]),
             ("mustard-kelp-orbit-山田", &["contains_name"]),
+            ("LockingServi", &["too_common"]),
+            ("love777321777", &["too_common"]),
             // Two Latin letters are in every other word.
             ("bootleg-mustard-ninety-kelp", &[]),
             ("annannannann", &["contains_name", "too_weak"]),
@@ -200,6 +217,13 @@ mod tests {
         assert_eq!(codes(&word.repeat(5)[..128], &personal), [] as [&str; 0]);
         assert_eq!(codes(&word.repeat(5)[..129], &personal), ["too_long"]);
         assert!(codes(&word.repeat(50_000), &personal).contains(&"too_long"));
+    }
+
+    #[test]
+    fn common_ones_are_sorted_hashes() {
+        let (hashes, rest) = COMMON.as_chunks::<4>();
+        assert!(hashes.len() > 30_000 && rest.is_empty());
+        assert!(hashes.is_sorted_by(|a, b| a < b));
     }
 
     #[test]

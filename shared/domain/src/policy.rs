@@ -1,6 +1,7 @@
 //! Who may do what. The one place that makes a [`Grant`], without which the store changes nothing.
 
-use crate::account::{Identity, IdleLimit, Link, Role, Status, User};
+use crate::account::{Identity, IdleLimit, Link, LinkPurpose, Role, Status, User};
+use crate::challenge::Challenge;
 use crate::failure::{Failure, FailureKind};
 use crate::id::{IdentityId, SessionId, TenantId, UserId};
 use crate::password::{HashingFailed, Password, PasswordHash};
@@ -14,8 +15,20 @@ use serde::{Deserialize, Serialize};
 pub enum Action {
     /// See the dashboard, endpoints and lists.
     ReadDashboard,
-    /// See and change one's own profile.
+    /// See one's own profile and sessions.
     ReadProfile,
+    /// Change one's own profile; end one's own sessions.
+    ChangeProfile,
+    /// Set another password for oneself.
+    ChangePassword,
+    /// Have other recovery codes.
+    ReplaceRecoveryCodes,
+    /// Require one's own second factor or no longer, or enrol it anew.
+    ChangeOwnTwoFactor,
+    /// Require somebody's second factor or no longer.
+    RequireTwoFactor,
+    /// Reset somebody's second factor.
+    ResetTwoFactor,
     /// Remove an endpoint.
     DeleteEndpoint,
     /// See product credentials, never their secrets.
@@ -26,6 +39,16 @@ pub enum Action {
     RevokeCredential,
     /// Accept one's invitation.
     ActivateUser,
+    /// Set a new password by a mailed link.
+    ResetPassword,
+    /// Enrol one's second factor at a log-in.
+    EnrolTwoFactor,
+    /// Use a recovery code.
+    UseRecoveryCode,
+    /// Lock the second factor by one wrong code too many.
+    LockTwoFactor,
+    /// Agree by a mailed link to a reset of one's second factor.
+    AcceptTwoFactorReset,
     /// Make a tenant with its first super admin and its products.
     CreateTenant,
     /// Make a credential for a customer's history.
@@ -34,14 +57,25 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 20] = [
         Self::ReadDashboard,
         Self::ReadProfile,
+        Self::ChangeProfile,
+        Self::ChangePassword,
+        Self::ReplaceRecoveryCodes,
+        Self::ChangeOwnTwoFactor,
+        Self::RequireTwoFactor,
+        Self::ResetTwoFactor,
         Self::DeleteEndpoint,
         Self::ReadCredentials,
         Self::CreateCredential,
         Self::RevokeCredential,
         Self::ActivateUser,
+        Self::ResetPassword,
+        Self::EnrolTwoFactor,
+        Self::UseRecoveryCode,
+        Self::LockTwoFactor,
+        Self::AcceptTwoFactorReset,
         Self::CreateTenant,
         Self::IssueHistoryCredential,
     ];
@@ -51,11 +85,22 @@ impl Action {
         match self {
             Self::ReadDashboard => "dashboard.read",
             Self::ReadProfile => "profile.read",
+            Self::ChangeProfile => "profile.change",
+            Self::ChangePassword => "password.change",
+            Self::ReplaceRecoveryCodes => "recovery_codes.replace",
+            Self::ChangeOwnTwoFactor => "two_factor.change_own",
+            Self::RequireTwoFactor => "two_factor.require",
+            Self::ResetTwoFactor => "two_factor.reset",
             Self::DeleteEndpoint => "endpoint.delete",
             Self::ReadCredentials => "credential.read",
             Self::CreateCredential => "credential.create",
             Self::RevokeCredential => "credential.revoke",
             Self::ActivateUser => "user.activate",
+            Self::ResetPassword => "password.reset",
+            Self::EnrolTwoFactor => "two_factor.enrol",
+            Self::UseRecoveryCode => "recovery_code.use",
+            Self::LockTwoFactor => "two_factor.lock",
+            Self::AcceptTwoFactorReset => "two_factor.accept_reset",
             Self::CreateTenant => "tenant.create",
             Self::IssueHistoryCredential => "credential.issue_history",
         }
@@ -64,15 +109,43 @@ impl Action {
     /// The matrix of rules.md: whether `role` may do it from a session.
     pub const fn allows(self, role: Role) -> bool {
         match self {
-            Self::ReadDashboard | Self::ReadProfile | Self::ReadCredentials => {
-                !matches!(role, Role::User)
+            Self::ReadDashboard
+            | Self::ReadProfile
+            | Self::ChangeProfile
+            | Self::ChangePassword
+            | Self::ReplaceRecoveryCodes
+            | Self::ReadCredentials => !matches!(role, Role::User),
+            Self::ChangeOwnTwoFactor | Self::RequireTwoFactor | Self::ResetTwoFactor => {
+                matches!(role, Role::SuperAdmin)
             }
             Self::DeleteEndpoint | Self::CreateCredential | Self::RevokeCredential => {
                 matches!(role, Role::SuperAdmin | Role::Admin)
             }
-            // By link and by the back office only.
-            Self::ActivateUser | Self::CreateTenant | Self::IssueHistoryCredential => false,
+            // By link, at the log-in and by the back office only.
+            Self::ActivateUser
+            | Self::ResetPassword
+            | Self::EnrolTwoFactor
+            | Self::UseRecoveryCode
+            | Self::LockTwoFactor
+            | Self::AcceptTwoFactorReset
+            | Self::CreateTenant
+            | Self::IssueHistoryCredential => false,
         }
+    }
+
+    /// Whether it changes what protects an account or a way into the system, and so needs a fresh
+    /// proof that it is the person who asks.
+    pub const fn needs_proof(self) -> bool {
+        matches!(
+            self,
+            Self::ChangePassword
+                | Self::ReplaceRecoveryCodes
+                | Self::ChangeOwnTwoFactor
+                | Self::RequireTwoFactor
+                | Self::ResetTwoFactor
+                | Self::CreateCredential
+                | Self::RevokeCredential
+        )
     }
 }
 
@@ -113,6 +186,16 @@ pub struct Grant {
 }
 
 impl Grant {
+    fn of(user: &User, action: Action, origin: Origin) -> Self {
+        Self {
+            tenant: user.tenant,
+            action,
+            author: Author::Person { id: user.id, role: user.role },
+            operator: None,
+            origin,
+        }
+    }
+
     /// In which tenant.
     pub const fn tenant(&self) -> TenantId {
         self.tenant
@@ -141,15 +224,24 @@ impl Grant {
 
 /// Known, seen, and not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("your role does not allow this")]
-pub struct Denied;
+pub enum Denied {
+    /// Never with this role.
+    #[error("your role does not allow this")]
+    Role,
+    /// Not with a proof this old.
+    #[error("confirm with your password first")]
+    Unproven,
+}
 
 impl Failure for Denied {
     fn kind(&self) -> FailureKind {
         FailureKind::Forbidden
     }
     fn code(&self) -> &'static str {
-        "forbidden"
+        match self {
+            Self::Role => "forbidden",
+            Self::Unproven => "confirmation_required",
+        }
     }
 }
 
@@ -161,14 +253,16 @@ pub struct Actor {
     identity: IdentityId,
     session: SessionId,
     role: Role,
+    proven: bool,
     origin: Origin,
 }
 
 impl Actor {
     /// The person behind a session, or none when the session is over, the membership is not active
-    /// or has no console, or the two do not belong together.
+    /// or has no console, or the three do not belong together.
     pub fn of(
         session: &Session,
+        identity: &Identity,
         user: &User,
         idle: IdleLimit,
         now: Timestamp,
@@ -176,7 +270,9 @@ impl Actor {
     ) -> Option<Self> {
         let belongs = session.user == user.id
             && session.tenant == user.tenant
-            && Some(session.identity) == user.identity;
+            && session.identity == identity.id
+            && Some(session.identity) == user.identity
+            && session.is_numbered(identity, user);
         let active = user.status == Status::Active && user.role != Role::User;
         (belongs && active && session.is_live(idle, now)).then_some(Self {
             tenant: user.tenant,
@@ -184,6 +280,7 @@ impl Actor {
             identity: session.identity,
             session: session.id,
             role: user.role,
+            proven: session.is_proven(now),
             origin,
         })
     }
@@ -193,16 +290,25 @@ impl Actor {
     /// # Errors
     /// [`Denied`].
     pub fn may(&self, action: Action) -> Result<Grant, Denied> {
-        action
-            .allows(self.role)
-            .then(|| Grant {
-                tenant: self.tenant,
-                action,
-                author: Author::Person { id: self.user, role: self.role },
-                operator: None,
-                origin: self.origin.clone(),
-            })
-            .ok_or(Denied)
+        if !action.allows(self.role) {
+            return Err(Denied::Role);
+        }
+        if action.needs_proof() && !self.proven {
+            return Err(Denied::Unproven);
+        }
+        Ok(Grant {
+            tenant: self.tenant,
+            action,
+            author: Author::Person { id: self.user, role: self.role },
+            operator: None,
+            origin: self.origin.clone(),
+        })
+    }
+
+    /// That the person behind this session is it, as the person stands in what the session was
+    /// checked against.
+    pub const fn proof(&self, identity: &Identity) -> Proof {
+        Proof { identity: self.identity, version: identity.version }
     }
 
     /// In which tenant the session is.
@@ -236,8 +342,8 @@ impl Actor {
     }
 }
 
-/// That somebody knows a person's password, as that person's identity stood at this version. Opens
-/// a session, if the identity still stands there then.
+/// That somebody is a person, as that person's identity stood at this version: by the password, or by
+/// the challenge that followed it. Opens a session, if the identity still stands there then.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Proof {
     identity: IdentityId,
@@ -273,21 +379,55 @@ pub fn prove(
         .map(|identity| Proof { identity: identity.id, version: identity.version }))
 }
 
-/// Leave for the holder of a mailed link to accept the one membership that it names. None when the
-/// link is over, is not the membership's present one, or there is nothing to accept.
-pub fn accept(link: &Link, user: &User, now: Timestamp, origin: Origin) -> Option<Grant> {
-    let fits = link.user == user.id
-        && link.tenant == user.tenant
+/// The proof of who holds a challenge; none when it no longer stands.
+pub fn prove_by(challenge: &Challenge, identity: &Identity, now: Timestamp) -> Option<Proof> {
+    let stands = challenge.stands(identity, now);
+    stands.then_some(Proof { identity: identity.id, version: identity.version })
+}
+
+impl Proof {
+    /// Leave to do what comes with a log-in, as the person's user in one tenant.
+    ///
+    /// # Errors
+    /// [`Denied`] for anything else, and for another person's user.
+    pub fn may(&self, action: Action, user: &User, origin: Origin) -> Result<Grant, Denied> {
+        let at_log_in = matches!(
+            action,
+            Action::EnrolTwoFactor | Action::UseRecoveryCode | Action::LockTwoFactor
+        );
+        let active = user.status == Status::Active && user.identity == Some(self.identity);
+        if at_log_in && active { Ok(Grant::of(user, action, origin)) } else { Err(Denied::Role) }
+    }
+}
+
+/// Leave for the holder of a mailed link to do what it is for, as the membership that it names, or,
+/// for a new password, as any active one of the person. None when the link is over, is not the
+/// present one, or there is nothing to do.
+pub fn follow(
+    link: &Link,
+    identity: &Identity,
+    user: &User,
+    now: Timestamp,
+    origin: Origin,
+) -> Option<Grant> {
+    let (action, status) = match link.purpose {
+        LinkPurpose::Activation { .. } => (Action::ActivateUser, Status::Invited),
+        LinkPurpose::PasswordReset => (Action::ResetPassword, Status::Active),
+        LinkPurpose::TwoFactorReset { .. } => (Action::AcceptTwoFactorReset, Status::Active),
+    };
+    let named = match link.purpose {
+        LinkPurpose::Activation { tenant, user: id }
+        | LinkPurpose::TwoFactorReset { tenant, user: id } => {
+            tenant == user.tenant && id == user.id
+        }
+        LinkPurpose::PasswordReset => identity.password.is_some(),
+    };
+    let fits = named
+        && link.identity == identity.id
         && Some(link.identity) == user.identity
-        && user.status == Status::Invited
+        && user.status == status
         && now < link.valid_until;
-    fits.then_some(Grant {
-        tenant: user.tenant,
-        action: Action::ActivateUser,
-        author: Author::Person { id: user.id, role: user.role },
-        operator: None,
-        origin,
-    })
+    fits.then(|| Grant::of(user, action, origin))
 }
 
 /// The vendor's staff, let in by IAM. May do what the back office is for, and nothing else.
@@ -313,7 +453,7 @@ impl BackOffice {
                 operator: Some(self.operator.clone()),
                 origin: self.origin.clone(),
             })
-            .ok_or(Denied)
+            .ok_or(Denied::Role)
     }
 }
 
@@ -321,7 +461,9 @@ impl BackOffice {
 mod tests {
     use super::*;
     use crate::account::Source;
+    use crate::language::Language;
     use crate::ports::Entropy;
+    use crate::session::ClientInfo;
 
     struct Bytes(u8);
     impl Entropy for Bytes {
@@ -334,14 +476,23 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn active(role: Role) -> (Session, User) {
-        let identity = IdentityId::new(at(0), &Bytes(1));
-        let (tenant, id) = (TenantId::new(at(0), &Bytes(1)), UserId::new(at(0), &Bytes(1)));
-        let (session, _) = Session::open(identity, tenant, id, at(0), &Bytes(1));
+    fn active(role: Role) -> (Session, Identity, User) {
+        let identity = Identity {
+            id: IdentityId::new(at(0), &Bytes(1)),
+            email: "ann@example.com".parse().unwrap(),
+            password: Some(PasswordHash::nobody()),
+            password_set_at: None,
+            second_factor: None,
+            password_reset: None,
+            sessions: 0,
+            language: Language::En,
+            created_at: at(0),
+            version: 1,
+        };
         let user = User {
-            id,
-            tenant,
-            identity: Some(identity),
+            id: UserId::new(at(0), &Bytes(1)),
+            tenant: TenantId::new(at(0), &Bytes(1)),
+            identity: Some(identity.id),
             email: "ann@example.com".parse().unwrap(),
             first_name: "Ann".parse().unwrap(),
             last_name: "Lee".parse().unwrap(),
@@ -350,31 +501,49 @@ mod tests {
             status: Status::Active,
             source: Source::Manual,
             invitation: None,
+            two_factor_required: false,
+            two_factor_reset: None,
+            sessions: 0,
             created_at: at(0),
             last_login_at: None,
             version: 1,
         };
-        (session, user)
+        let client = ClientInfo::default();
+        let (session, _) = Session::open(&identity, &user, false, client, at(0), &Bytes(1));
+        (session, identity, user)
     }
 
-    fn actor(session: &Session, user: &User, now: i64) -> Option<Actor> {
-        Actor::of(session, user, IdleLimit::default(), at(now), Origin::default())
+    fn actor(session: &Session, identity: &Identity, user: &User, now: i64) -> Option<Actor> {
+        Actor::of(session, identity, user, IdleLimit::default(), at(now), Origin::default())
     }
 
     /// Role by role, in the order of [`Role::ALL`].
     #[test]
     fn matrix() {
-        for (action, expected) in [
+        let rows = [
             (Action::ReadDashboard, "yyyyn"),
             (Action::ReadProfile, "yyyyn"),
+            (Action::ChangeProfile, "yyyyn"),
+            (Action::ChangePassword, "yyyyn"),
+            (Action::ReplaceRecoveryCodes, "yyyyn"),
+            (Action::ChangeOwnTwoFactor, "ynnnn"),
+            (Action::RequireTwoFactor, "ynnnn"),
+            (Action::ResetTwoFactor, "ynnnn"),
             (Action::DeleteEndpoint, "yynnn"),
             (Action::ReadCredentials, "yyyyn"),
             (Action::CreateCredential, "yynnn"),
             (Action::RevokeCredential, "yynnn"),
             (Action::ActivateUser, "nnnnn"),
+            (Action::ResetPassword, "nnnnn"),
+            (Action::EnrolTwoFactor, "nnnnn"),
+            (Action::UseRecoveryCode, "nnnnn"),
+            (Action::LockTwoFactor, "nnnnn"),
+            (Action::AcceptTwoFactorReset, "nnnnn"),
             (Action::CreateTenant, "nnnnn"),
             (Action::IssueHistoryCredential, "nnnnn"),
-        ] {
+        ];
+        assert_eq!(rows.map(|row| row.0), Action::ALL);
+        for (action, expected) in rows {
             let row: String =
                 Role::ALL.iter().map(|r| if action.allows(*r) { 'y' } else { 'n' }).collect();
             assert_eq!(row, expected, "{action:?}");
@@ -389,45 +558,95 @@ mod tests {
 
     #[test]
     fn an_actor_needs_a_live_session_of_an_active_console_user() {
-        let (session, user) = active(Role::Admin);
-        let grant = actor(&session, &user, 1).unwrap().may(Action::DeleteEndpoint).unwrap();
+        let (session, person, user) = active(Role::Admin);
+        let ann = actor(&session, &person, &user, 1).unwrap();
+        let grant = ann.may(Action::DeleteEndpoint).unwrap();
         assert_eq!(grant.tenant(), user.tenant);
         assert_eq!(grant.author(), &Author::Person { id: user.id, role: Role::Admin });
         for status in [Status::Invited, Status::Deactivated, Status::Archived] {
-            assert_eq!(actor(&session, &User { status, ..user.clone() }, 1), None, "{status:?}");
+            let user = User { status, ..user.clone() };
+            assert_eq!(actor(&session, &person, &user, 1), None, "{status:?}");
         }
         let other = Bytes(2);
-        for (session, user) in [
+        let stranger = IdentityId::new(at(0), &other);
+        for (session, person, user) in [
             active(Role::User),
-            (session.clone(), User { identity: None, ..user.clone() }),
-            (session.clone(), User { id: UserId::new(at(0), &other), ..user.clone() }),
-            (session.clone(), User { tenant: TenantId::new(at(0), &other), ..user.clone() }),
-            (Session { identity: IdentityId::new(at(0), &other), ..session.clone() }, user.clone()),
+            (session.clone(), person.clone(), User { identity: None, ..user.clone() }),
+            (
+                session.clone(),
+                person.clone(),
+                User { id: UserId::new(at(0), &other), ..user.clone() },
+            ),
+            (
+                session.clone(),
+                person.clone(),
+                User { tenant: TenantId::new(at(0), &other), ..user.clone() },
+            ),
+            (Session { identity: stranger, ..session.clone() }, person.clone(), user.clone()),
+            (session.clone(), Identity { id: stranger, ..person.clone() }, user.clone()),
+            // Ended with all others of the person, or of the membership.
+            (session.clone(), Identity { sessions: 1, ..person.clone() }, user.clone()),
+            (session.clone(), person.clone(), User { sessions: 1, ..user.clone() }),
         ] {
-            assert_eq!(actor(&session, &user, 1), None);
+            assert_eq!(actor(&session, &person, &user, 1), None);
         }
-        assert_eq!(actor(&session, &user, 20 * 60), None);
+        assert_eq!(actor(&session, &person, &user, 20 * 60), None);
     }
 
     #[test]
-    fn a_link_accepts_only_its_own_invitation() {
-        let (session, user) = active(Role::Admin);
-        let user = User { status: Status::Invited, ..user };
-        let link = Link {
-            tenant: user.tenant,
-            user: user.id,
-            identity: session.identity,
-            valid_until: at(100),
-        };
-        let try_it = |link: &Link, user: &User, now| {
-            accept(link, user, at(now), Origin::default()).map(|grant| grant.action())
-        };
-        assert_eq!(try_it(&link, &user, 99), Some(Action::ActivateUser));
-        assert_eq!(try_it(&link, &user, 100), None);
-        for status in [Status::Active, Status::Deactivated, Status::Archived] {
-            assert_eq!(try_it(&link, &User { status, ..user.clone() }, 1), None);
+    fn what_protects_the_account_needs_a_fresh_proof() {
+        let (session, person, user) = active(Role::SuperAdmin);
+        let session = Session { last_used_at: at(600), ..session };
+        for action in Action::ALL.into_iter().filter(|action| action.allows(Role::SuperAdmin)) {
+            for (now, proven) in [(600, true), (601, false)] {
+                let expected =
+                    if proven || !action.needs_proof() { None } else { Some(Denied::Unproven) };
+                let told = actor(&session, &person, &user, now).unwrap().may(action).err();
+                assert_eq!(told, expected, "{action:?} {now}");
+            }
         }
-        let other = TenantId::new(at(0), &Bytes(2));
-        assert_eq!(try_it(&Link { tenant: other, ..link }, &user, 1), None);
+        // Who never may is told that, not to confirm.
+        let (session, person, user) = active(Role::ReadOnly);
+        let session = Session { last_used_at: at(900), ..session };
+        let told = actor(&session, &person, &user, 900).unwrap().may(Action::ResetTwoFactor);
+        assert_eq!(told, Err(Denied::Role));
+    }
+
+    #[test]
+    fn a_link_does_only_what_it_is_for() {
+        let (_, person, user) = active(Role::Admin);
+        let named = |tenant, user: &User| (tenant, user.id);
+        let (tenant, id) = named(user.tenant, &user);
+        for (purpose, status, action) in [
+            (LinkPurpose::Activation { tenant, user: id }, Status::Invited, Action::ActivateUser),
+            (LinkPurpose::PasswordReset, Status::Active, Action::ResetPassword),
+            (
+                LinkPurpose::TwoFactorReset { tenant, user: id },
+                Status::Active,
+                Action::AcceptTwoFactorReset,
+            ),
+        ] {
+            let link = Link { identity: person.id, purpose, valid_until: at(100) };
+            let try_it = |link: &Link, person: &Identity, user: &User, now| {
+                follow(link, person, user, at(now), Origin::default()).map(|grant| grant.action())
+            };
+            let user = User { status, ..user.clone() };
+            assert_eq!(try_it(&link, &person, &user, 99), Some(action));
+            assert_eq!(try_it(&link, &person, &user, 100), None);
+            for other in [Status::Invited, Status::Active, Status::Deactivated, Status::Archived] {
+                let told = try_it(&link, &person, &User { status: other, ..user.clone() }, 1);
+                assert_eq!(told.is_some(), other == status, "{purpose:?} {other:?}");
+            }
+            let stranger = IdentityId::new(at(0), &Bytes(2));
+            let foreign = Link { identity: stranger, ..link.clone() };
+            assert_eq!(try_it(&foreign, &person, &user, 1), None);
+            let elsewhere = User { tenant: TenantId::new(at(0), &Bytes(2)), ..user.clone() };
+            let anywhere = purpose == LinkPurpose::PasswordReset;
+            assert_eq!(try_it(&link, &person, &elsewhere, 1).is_some(), anywhere);
+        }
+        let link =
+            Link { identity: person.id, purpose: LinkPurpose::PasswordReset, valid_until: at(100) };
+        let pending = Identity { password: None, ..person };
+        assert_eq!(follow(&link, &pending, &user, at(1), Origin::default()), None);
     }
 }

@@ -48,7 +48,7 @@ impl Secret {
 
     /// What may be stored.
     pub fn hash(&self) -> SecretHash {
-        SecretHash(Sha256::digest(self.0).into())
+        SecretHash::digest(&self.0)
     }
 }
 
@@ -67,6 +67,11 @@ impl fmt::Debug for Secret {
 }
 
 impl SecretHash {
+    /// Of other random bytes, enough of them that nobody can try all.
+    pub(crate) fn digest(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
     /// Whether this is the hash of `secret`, in a time that does not depend on either.
     pub fn is_of(&self, secret: &Secret) -> bool {
         bool::from(self.0.ct_eq(&secret.hash().0))

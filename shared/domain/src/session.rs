@@ -1,6 +1,6 @@
 //! Log-in sessions and their refresh tokens.
 
-use crate::account::IdleLimit;
+use crate::account::{Identity, IdleLimit, User};
 use crate::id::{IdentityId, SessionId, TenantId, UserId};
 use crate::ports::Entropy;
 use crate::secret::{Secret, SecretHash};
@@ -14,6 +14,8 @@ use std::str::FromStr;
 pub const ABSOLUTE_LIFE: SignedDuration = SignedDuration::from_hours(12);
 /// "Last used" is written at most once in so long; so an end may come that much early, never late.
 pub const LAST_USED_STEP: SignedDuration = SignedDuration::from_secs(30);
+/// For so long after a proof (a log-in is one) the person may change what protects the account.
+pub const PROOF_LIFE: SignedDuration = SignedDuration::from_mins(10);
 /// For so long after a rotation the old token's holder can have the successor again.
 pub const ROTATION_GRACE: SignedDuration = SignedDuration::from_secs(10);
 
@@ -37,6 +39,16 @@ pub struct Session {
     /// When it was last used, to [`LAST_USED_STEP`].
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub last_used_at: Timestamp,
+    /// When the person last proved to be it.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub proven_at: Timestamp,
+    /// Whether a second factor was part of the log-in.
+    pub two_factor: bool,
+    /// The person's and the membership's number of this moment; when one has gone on, it is over.
+    pub number: (u32, u32),
+    /// Where it was opened: address and program, as far as known.
+    #[serde(default)]
+    pub client: ClientInfo,
     /// Hash of what all its refresh tokens have in common: who shows it once held one of them.
     pub family: SecretHash,
     /// Hash of the one refresh token that works.
@@ -44,6 +56,17 @@ pub struct Session {
     /// The rotation that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Rotation>,
+}
+
+/// Where a session was opened, for its owner to recognise it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientInfo {
+    /// Address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_address: Option<String>,
+    /// Program, as it calls itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
 }
 
 /// The latest rotation of a refresh token.
@@ -76,35 +99,65 @@ pub enum Worth {
 }
 
 impl Session {
-    /// A new session and its first refresh token.
+    /// A new session, after a log-in, and its first refresh token.
     pub fn open(
-        identity: IdentityId,
-        tenant: TenantId,
-        user: UserId,
+        identity: &Identity,
+        user: &User,
+        two_factor: bool,
+        client: ClientInfo,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> (Self, RefreshToken) {
         let token = RefreshToken {
-            identity,
+            identity: identity.id,
             session: SessionId::new(now, entropy),
-            tenant,
-            user,
+            tenant: user.tenant,
+            user: user.id,
             family: Secret::new(entropy),
             secret: Secret::new(entropy),
         };
         let session = Self {
             id: token.session,
-            identity,
-            tenant,
-            user,
+            identity: identity.id,
+            tenant: user.tenant,
+            user: user.id,
             created_at: now,
             ends_at: now.checked_add(ABSOLUTE_LIFE).unwrap_or(now),
             last_used_at: now,
+            proven_at: now,
+            two_factor,
+            number: (identity.sessions, user.sessions),
+            client,
             family: token.family.hash(),
             refresh: token.secret.hash(),
             rotation: None,
         };
         (session, token)
+    }
+
+    /// The session that goes on in this one's place, under a new id: in another tenant, or after a
+    /// change that ends all others. It ends when this one would have, and proves no more.
+    pub fn succeed(
+        &self,
+        identity: &Identity,
+        user: &User,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> (Self, RefreshToken) {
+        let (next, token) =
+            Self::open(identity, user, self.two_factor, self.client.clone(), now, entropy);
+        let next = Self { ends_at: self.ends_at, proven_at: self.proven_at, ..next };
+        (next, token)
+    }
+
+    /// Whether neither the person nor the membership has ended it.
+    pub fn is_numbered(&self, identity: &Identity, user: &User) -> bool {
+        self.number == (identity.sessions, user.sessions)
+    }
+
+    /// Whether the last proof is young enough to change what protects the account.
+    pub fn is_proven(&self, now: Timestamp) -> bool {
+        now.duration_since(self.proven_at) <= PROOF_LIFE
     }
 
     /// Whether it has neither idled too long, by the tenant's setting of this moment, nor reached
@@ -218,6 +271,8 @@ fn id<T: FromStr>(prefix: &str, bytes: &[u8]) -> Result<T, BadRefreshToken> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::{Role, Source, Status};
+    use crate::language::Language;
     use std::sync::atomic::{AtomicU8, Ordering};
 
     #[derive(Default)]
@@ -234,9 +289,38 @@ mod tests {
 
     fn open() -> (Session, RefreshToken) {
         let chance = Counting::default();
-        let identity = IdentityId::new(at(0), &chance);
-        let (tenant, user) = (TenantId::new(at(0), &chance), UserId::new(at(0), &chance));
-        Session::open(identity, tenant, user, at(0), &chance)
+        let identity = Identity {
+            id: IdentityId::new(at(0), &chance),
+            email: "ann@example.com".parse().unwrap(),
+            password: None,
+            password_set_at: None,
+            second_factor: None,
+            password_reset: None,
+            sessions: 3,
+            language: Language::En,
+            created_at: at(0),
+            version: 1,
+        };
+        let user = User {
+            id: UserId::new(at(0), &chance),
+            tenant: TenantId::new(at(0), &chance),
+            identity: Some(identity.id),
+            email: identity.email.clone(),
+            first_name: "Ann".parse().unwrap(),
+            last_name: "Lee".parse().unwrap(),
+            mobile: None,
+            role: Role::Admin,
+            status: Status::Active,
+            source: Source::Manual,
+            invitation: None,
+            two_factor_required: false,
+            two_factor_reset: None,
+            sessions: 4,
+            created_at: at(0),
+            last_login_at: None,
+            version: 1,
+        };
+        Session::open(&identity, &user, false, ClientInfo::default(), at(0), &chance)
     }
 
     #[test]

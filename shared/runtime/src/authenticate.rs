@@ -2,10 +2,12 @@
 
 use belfry_api::auth::{Refused, Tokens, Unauthenticated, is_background, origin};
 use belfry_api::{Problem, Request, request};
-use belfry_domain::account::{Tenant, User};
+use belfry_domain::account::{Identity, Tenant, User};
 use belfry_domain::policy::Actor;
 use belfry_domain::ports::Clock;
+use belfry_domain::session::Session;
 use belfry_store::Table;
+use belfry_store::sessions::Seen;
 use std::sync::Arc;
 
 /// Checks access tokens and the sessions behind them.
@@ -16,11 +18,15 @@ pub struct Authenticator {
     clock: Arc<dyn Clock>,
 }
 
-/// The person at the console, with the membership and tenant as of this request.
+/// The person at the console, with session, membership and tenant as of this request.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// Who it is.
     pub actor: Actor,
+    /// The session.
+    pub session: Session,
+    /// The person.
+    pub identity: Identity,
     /// The membership.
     pub user: User,
     /// The tenant.
@@ -33,7 +39,7 @@ impl Authenticator {
         Self { table, tokens, clock }
     }
 
-    /// Who is asking. One consistent read of session, membership and tenant; and, unless the
+    /// Who is asking. One consistent read of session, person, membership and tenant; and, unless the
     /// request is marked `X-Background: 1`, at most every 30 seconds a write of the last use.
     ///
     /// # Errors
@@ -43,7 +49,7 @@ impl Authenticator {
         Ok(self.caller(request).await?.actor)
     }
 
-    /// The same, with membership and tenant.
+    /// The same, with all that was read.
     ///
     /// # Errors
     /// As [`Self::actor`].
@@ -54,15 +60,17 @@ impl Authenticator {
         let seen = self.table.see(claims.sub, claims.sid, claims.tenant, claims.user).await?;
         let seen = seen.ok_or_else(|| refused(Refused::Session))?;
         let idle = seen.tenant.session_timeout;
-        let actor = Actor::of(&seen.session, &seen.user, idle, now, origin(request))
-            .ok_or_else(|| refused(Refused::Session))?;
+        let actor =
+            Actor::of(&seen.session, &seen.identity, &seen.user, idle, now, origin(request))
+                .ok_or_else(|| refused(Refused::Session))?;
         if !is_background(request)
             && seen.session.wants_touch(now)
             && !self.table.touch_session(&seen.session, now).await?
         {
             return Err(refused(Refused::Session));
         }
-        Ok(Caller { actor, user: seen.user, tenant: seen.tenant })
+        let Seen { session, identity, user, tenant } = seen;
+        Ok(Caller { actor, session, identity, user, tenant })
     }
 }
 

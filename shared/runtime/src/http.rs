@@ -39,7 +39,9 @@ pub async fn respond(
     let route = request::route(request);
     let id = request::request_id(request);
     let span = tracing::info_span!("request", request.id = %id, route = %route);
-    let mut response = match routes.answer(&route, request).instrument(span.clone()).await {
+    // Boxed: the state of all routes' steps together is too much for a stack.
+    let answer = Box::pin(routes.answer(&route, request));
+    let mut response = match answer.instrument(span.clone()).await {
         Ok(response) => response,
         Err(problem) => {
             let _entered = span.enter();

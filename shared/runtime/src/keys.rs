@@ -97,6 +97,20 @@ impl KmsKey {
         Self { client, id: id.into() }
     }
 
+    /// Opens the connection during start-up, so that the first request does not pay for it.
+    ///
+    /// # Errors
+    /// [`KeyUnavailable`].
+    pub async fn warm_up(&self) -> Result<(), KeyUnavailable> {
+        self.client
+            .describe_key()
+            .key_id(&self.id)
+            .send()
+            .await
+            .map(drop)
+            .map_err(KeyUnavailable::new)
+    }
+
     /// The public half. Asked for at start-up, which also opens the connection.
     ///
     /// # Errors

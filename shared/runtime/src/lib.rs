@@ -10,6 +10,7 @@ pub mod keys;
 pub mod log;
 pub mod mail;
 pub mod metrics;
+pub mod post;
 pub mod queue;
 pub mod system;
 

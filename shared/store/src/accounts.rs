@@ -1,17 +1,19 @@
 //! Persons, their memberships and their links.
 
+use crate::audit;
 use crate::entity::{self, Entity};
-use crate::keys;
-use crate::table::{StoreError, Table};
+use crate::keys::{self, Key};
+use crate::table::{Item, StoreError, Table};
 use crate::transaction::{Refused, Transaction, bytes, number, text};
-use belfry_domain::account::{Identity, Link, Membership, Status, Tenant, User};
-use belfry_domain::audit::Entry;
+use aws_sdk_dynamodb::types::AttributeValue;
+use belfry_domain::account::{Identity, Link, LinkPurpose, Membership, Status, Tenant, User};
+use belfry_domain::audit::{Access, Entry};
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{IdentityId, TenantId, UserId};
 use belfry_domain::password::PasswordHash;
 use belfry_domain::policy::Grant;
 use belfry_domain::ports::Entropy;
-use belfry_domain::secret::SecretHash;
+use belfry_domain::secret::{Secret, SecretHash};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +89,8 @@ impl Table {
         answer.items.unwrap_or_default().into_iter().map(entity::value).collect()
     }
 
-    /// The users and tenants of these memberships, in their order. One call per 50.
+    /// The users and tenants of these memberships, in their order. One call per 50, and one where
+    /// there is none: so that it does not show whether somebody is known.
     ///
     /// # Errors
     /// [`StoreError`]; damaged when one is missing.
@@ -99,7 +102,10 @@ impl Table {
             .iter()
             .map(|m| (keys::tenant(m.tenant), keys::user(m.tenant, m.user)))
             .collect();
-        let flat: Vec<_> = keys.iter().flat_map(|(t, u)| [t.clone(), u.clone()]).collect();
+        let mut flat: Vec<_> = keys.iter().flat_map(|(t, u)| [t.clone(), u.clone()]).collect();
+        if flat.is_empty() {
+            flat = ["TENANT", "USER"].map(|sk| Key { pk: "T#nobody".into(), sk: sk.into() }).into();
+        }
         let mut found = entity::get_many(self, &flat).await?;
         keys.iter()
             .map(|(tenant, user)| match (found.take(tenant)?, found.take(user)?) {
@@ -109,33 +115,22 @@ impl Table {
             .collect()
     }
 
-    /// Keeps a newly made hash of the same password in place of an outdated one. Nothing happens
-    /// when the password changed meanwhile.
+    /// Keeps a person that changed in a way nobody has to hear of: a newly made hash of the same
+    /// password, a wrong code. False when somebody else changed it meanwhile. 2 WRU.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn rehash(
+    pub async fn keep_identity(
         &self,
-        identity: &Identity,
-        hash: &PasswordHash,
+        before: &Identity,
+        after: &Identity,
         entropy: &dyn Entropy,
-    ) -> Result<(), StoreError> {
-        let done = Transaction::new()
-            .update(
-                keys::identity(identity.id),
-                "SET #password = :hash",
-                "#version = :before",
-                [(":hash", text(hash.exposed())), (":before", number(identity.version))],
-            )
-            .run(self, entropy)
-            .await;
-        match done {
-            Ok(()) | Err(Refused::Condition(_)) => Ok(()),
-            Err(Refused::Store(error)) => Err(error),
-        }
+    ) -> Result<bool, StoreError> {
+        held(changed_identity(before, after)?.run(self, entropy).await)
     }
 
-    /// What the link with this hash leads to; none when there is no such link any longer. 2 calls.
+    /// What the link with this hash leads to, when it names a membership; none when there is no such
+    /// link any longer. 2 calls.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -143,18 +138,189 @@ impl Table {
         let Some(link) = entity::get::<Link>(self, &keys::link(hash)).await? else {
             return Ok(None);
         };
-        let (tenant, user) = (keys::tenant(link.tenant), keys::user(link.tenant, link.user));
+        let (tenant, id) = match link.purpose {
+            LinkPurpose::Activation { tenant, user }
+            | LinkPurpose::TwoFactorReset { tenant, user } => (tenant, user),
+            LinkPurpose::PasswordReset => return Ok(None),
+        };
+        let (tenant, user) = (keys::tenant(tenant), keys::user(tenant, id));
         let identity = keys::identity(link.identity);
         let wanted = [tenant.clone(), user.clone(), identity.clone()];
         let mut found = entity::get_many(self, &wanted).await?;
         match (found.take(&tenant)?, found.take::<User>(&user)?, found.take(&identity)?) {
             (Some(tenant), Some(user), Some(identity)) => {
                 // A newer link has taken its place.
-                let present = user.invitation == Some(*hash);
+                let present = match link.purpose {
+                    LinkPurpose::Activation { .. } => user.invitation,
+                    _ => user.two_factor_reset,
+                };
+                let present = present == Some(*hash);
                 Ok(present.then_some(Invitation { link, user, tenant, identity }))
             }
             _ => Err(StoreError::corrupt(&user.pk, "a link leads nowhere")),
         }
+    }
+
+    /// The link with this hash and its person, when it sets a new password; none when there is no such
+    /// link any longer. 2 calls.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn password_reset(
+        &self,
+        hash: &SecretHash,
+    ) -> Result<Option<(Link, Identity)>, StoreError> {
+        let Some(link) = entity::get::<Link>(self, &keys::link(hash)).await? else {
+            return Ok(None);
+        };
+        let Some(identity) = self.identity(link.identity).await? else { return Ok(None) };
+        let present =
+            link.purpose == LinkPurpose::PasswordReset && identity.password_reset == Some(*hash);
+        Ok(present.then_some((link, identity)))
+    }
+
+    /// A user. 1 RRU.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn user(&self, tenant: TenantId, id: UserId) -> Result<Option<User>, StoreError> {
+        entity::get(self, &keys::user(tenant, id)).await
+    }
+
+    /// Changes a person's own names, number and language. False when user or person changed
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    #[expect(clippy::too_many_arguments, reason = "two things before and after, and their record")]
+    pub async fn change_profile(
+        &self,
+        grant: &Grant,
+        entry: &Entry,
+        before: &User,
+        after: &User,
+        (person, changed): (&Identity, &Identity),
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<bool, StoreError> {
+        let writes = changed_identity(person, changed)?.update(
+            keys::user(before.tenant, before.id),
+            "SET #first_name = :first_name, #last_name = :last_name, #mobile = :mobile, \
+             #version = :next",
+            "#version = :before",
+            [
+                (":first_name", text(after.first_name.as_str())),
+                (":last_name", text(after.last_name.as_str())),
+                (
+                    ":mobile",
+                    after
+                        .mobile
+                        .as_ref()
+                        .map_or(AttributeValue::Null(true), |number| text(number.as_str())),
+                ),
+                (":before", number(before.version)),
+                (":next", number(after.version)),
+            ],
+        );
+        held(self.commit(grant, entry, writes, now, entropy).await)
+    }
+
+    /// Offers a new password: keeps link and mail, and voids the link before. For nobody, who is
+    /// offered nothing, it writes as much. False when the person changed meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn offer_password_reset(
+        &self,
+        person: Option<(&Identity, &Identity)>,
+        (hash, link): (SecretHash, &Link),
+        mail: Item,
+        notes: &[(Option<TenantId>, Access)],
+        entropy: &dyn Entropy,
+    ) -> Result<bool, StoreError> {
+        let mut writes = if let Some((before, after)) = person {
+            changed_identity(before, after)?
+        } else {
+            let nowhere = keys::link(&Secret::new(entropy).hash());
+            Transaction::new().create(entity::expiring(&nowhere, link, link.valid_until)?)
+        };
+        writes = writes.create(entity::expiring(&keys::link(&hash), link, link.valid_until)?);
+        writes = writes.create(mail);
+        for (tenant, access) in notes {
+            writes = writes.create(audit::access_item(*tenant, access)?);
+        }
+        held(writes.run(self, entropy).await)
+    }
+
+    /// Requires the second factor of somebody's membership, or no longer, and ends its sessions. With
+    /// `person`, the factor that nobody requires any more is forgotten. False when either changed
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn require_two_factor(
+        &self,
+        grant: &Grant,
+        (user, required): (&User, bool),
+        person: Option<(&Identity, &Identity)>,
+        mail: Option<Item>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<bool, StoreError> {
+        let mut writes = Transaction::new().update(
+            keys::user(user.tenant, user.id),
+            "SET #two_factor_required = :required, #sessions = :sessions, #version = :next",
+            "#version = :before",
+            [
+                (":required", AttributeValue::Bool(required)),
+                (":sessions", number(user.sessions.wrapping_add(1).into())),
+                (":before", number(user.version)),
+                (":next", number(user.version.saturating_add(1))),
+            ],
+        );
+        if let Some((before, after)) = person {
+            writes = writes.and(changed_identity(before, after)?);
+        }
+        if let Some(mail) = mail {
+            writes = writes.create(mail);
+        }
+        let entry = Entry::about("user", &user.id)
+            .changed("two_factor_required", user.two_factor_required, required)
+            .personal("email", user.email.as_str());
+        held(self.commit(grant, &entry, writes, now, entropy).await)
+    }
+
+    /// Asks a person who is in other companies too to agree to a reset of the second factor: keeps
+    /// link and mail, and voids the link before. False when the membership changed meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn offer_two_factor_reset(
+        &self,
+        grant: &Grant,
+        user: &User,
+        (hash, link): (SecretHash, &Link),
+        mail: Item,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<bool, StoreError> {
+        let writes = Transaction::new()
+            .update(
+                keys::user(user.tenant, user.id),
+                "SET #two_factor_reset = :hash, #version = :next",
+                "#version = :before",
+                [
+                    (":hash", bytes(*hash.bytes())),
+                    (":before", number(user.version)),
+                    (":next", number(user.version.saturating_add(1))),
+                ],
+            )
+            .create(entity::expiring(&keys::link(&hash), link, link.valid_until)?)
+            .create(mail);
+        let entry = Entry::about("user", &user.id)
+            .set("two_factor_reset", "offered")
+            .personal("email", user.email.as_str());
+        held(self.commit(grant, &entry, writes, now, entropy).await)
     }
 
     /// Accepts an invitation: the link is used up, the membership active, and, for a person who had
@@ -173,7 +339,6 @@ impl Table {
     ) -> Result<bool, StoreError> {
         let Invitation { user, identity, .. } = invitation;
         let membership = Membership { tenant: user.tenant, user: user.id, opened_at: None };
-        let version = number(identity.version);
         let change = Transaction::new()
             .delete(keys::link(hash), "attribute_exists(pk)", [])
             .update(
@@ -190,30 +355,24 @@ impl Table {
             )
             .create_value(&keys::membership(identity.id, user.tenant), &membership)?;
         let change = match password {
-            Some(password) => change.update(
-                keys::identity(identity.id),
-                "SET #password = :hash, #version = :next",
-                "attribute_not_exists(#password) AND #version = :before",
-                [
-                    (":hash", text(password.exposed())),
-                    (":before", version),
-                    (":next", number(identity.version.saturating_add(1))),
-                ],
-            ),
+            Some(password) => {
+                let after = Identity {
+                    password: Some(password.clone()),
+                    password_set_at: Some(now),
+                    ..identity.changed()
+                };
+                change.and(changed_identity(identity, &after)?)
+            }
             None => change.check(
                 keys::identity(identity.id),
                 "attribute_exists(#password) AND #version = :before",
-                [(":before", version)],
+                [(":before", number(identity.version))],
             ),
         };
         let entry = Entry::about("user", &user.id)
             .changed("status", Status::Invited.name(), Status::Active.name())
             .personal("email", user.email.as_str());
-        match self.commit(grant, &entry, change, now, entropy).await {
-            Ok(()) => Ok(true),
-            Err(Refused::Condition(_)) => Ok(false),
-            Err(Refused::Store(error)) => Err(error),
-        }
+        held(self.commit(grant, &entry, change, now, entropy).await)
     }
 
     /// A tenant. 1 RRU.
@@ -222,5 +381,24 @@ impl Table {
     /// [`StoreError`].
     pub async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>, StoreError> {
         entity::get(self, &keys::tenant(id)).await
+    }
+}
+
+/// The write of a changed person, if nobody else changed it since `before`.
+pub(crate) fn changed_identity(
+    before: &Identity,
+    after: &Identity,
+) -> Result<Transaction, StoreError> {
+    let item = entity::item(&keys::identity(before.id), after)?;
+    let version = [(":before", number(before.version))];
+    Ok(Transaction::new().put(item, "#version = :before", version))
+}
+
+/// False when a condition did not hold: somebody else was faster.
+pub(crate) fn held(done: Result<(), Refused>) -> Result<bool, StoreError> {
+    match done {
+        Ok(()) => Ok(true),
+        Err(Refused::Condition(_)) => Ok(false),
+        Err(Refused::Store(error)) => Err(error),
     }
 }

@@ -6,9 +6,11 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, PutRequest, ReturnConsumedCapacity, WriteRequest,
 };
 use belfry_domain::account::{Identity, Link, Membership, Tenant, User};
+use belfry_domain::challenge::Challenge;
 use belfry_domain::credential::Credential;
 use belfry_domain::license::License;
 use belfry_domain::session::Session;
+use belfry_domain::throttle::Tries;
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -25,22 +27,25 @@ pub trait Entity: Serialize + DeserializeOwned {
 }
 
 macro_rules! entities {
-    ($($value:ty = $name:literal;)+) => {$(
+    ($($value:ty = $name:literal v $version:literal;)+) => {$(
         impl Entity for $value {
             const TYPE: &'static str = $name;
+            const VERSION: u32 = $version;
         }
     )+};
 }
 
 entities! {
-    Tenant = "tenant";
-    Identity = "identity";
-    Membership = "membership";
-    User = "user";
-    Link = "link";
-    Session = "session";
-    License = "license";
-    Credential = "credential";
+    Tenant = "tenant" v 1;
+    Identity = "identity" v 1;
+    Membership = "membership" v 1;
+    User = "user" v 1;
+    Link = "link" v 2;
+    Session = "session" v 2;
+    Challenge = "challenge" v 1;
+    Tries = "tries" v 1;
+    License = "license" v 1;
+    Credential = "credential" v 1;
 }
 
 const TYPE: &str = "et";

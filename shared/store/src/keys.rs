@@ -11,6 +11,7 @@ use belfry_domain::secret::SecretHash;
 use belfry_domain::telemetry::part::PartId;
 use belfry_domain::telemetry::stream::{Hash, Stream, sha256};
 use belfry_domain::telemetry::top::List;
+use belfry_domain::throttle::Rule;
 use jiff::Timestamp;
 
 /// Name of the partition key attribute.
@@ -158,9 +159,12 @@ pub fn membership(identity: IdentityId, tenant: TenantId) -> Key {
     Key::new(identity_partition(identity), format!("{MEMBERSHIPS}{tenant}"))
 }
 
+/// What the sort keys of a person's sessions begin with.
+pub const SESSIONS: &str = "SESSION#";
+
 /// A session: in its person's partition, so that all of a person's sessions are one strong query.
 pub fn session(identity: IdentityId, session: SessionId) -> Key {
-    Key::new(identity_partition(identity), format!("SESSION#{session}"))
+    Key::new(identity_partition(identity), format!("{SESSIONS}{session}"))
 }
 
 /// From an address to the identity, over all tenants.
@@ -181,6 +185,16 @@ pub fn user(tenant: TenantId, user: UserId) -> Key {
 /// A mailed link, found by the hash of its secret.
 pub fn link(hash: &SecretHash) -> Key {
     Key::new(format!("L#{}", hex::encode(hash.bytes())), "LINK")
+}
+
+/// A challenge, found by the hash of its secret.
+pub fn challenge(hash: &SecretHash) -> Key {
+    Key::new(format!("L#{}", hex::encode(hash.bytes())), "CHALLENGE")
+}
+
+/// The tries of somebody under a rule; of the subject (an address) only a hash is kept.
+pub fn tries(rule: &Rule, subject: &str) -> Key {
+    Key::new(format!("R#{}#{}", rule.name, hex::encode(sha256(subject.as_bytes()))), "TRIES")
 }
 
 /// From a product key to its tenant.

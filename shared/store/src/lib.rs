@@ -12,6 +12,7 @@ pub mod sessions;
 pub mod table;
 pub mod telemetry;
 pub mod tenants;
+pub mod throttle;
 pub mod transaction;
 
 pub use table::{StoreError, Table};

@@ -76,7 +76,7 @@ pub fn back_office_log(
 #[derive(Debug)]
 pub enum FirstPerson {
     /// Somebody new.
-    New(Identity),
+    New(Box<Identity>),
     /// Somebody who is known from another tenant.
     Known,
 }
@@ -116,7 +116,7 @@ impl Table {
         let mut change = match person {
             FirstPerson::New(identity) => Transaction::new()
                 .create_value(&address, &Address { identity: identity.id })?
-                .create_value(&keys::identity(identity.id), &identity)?,
+                .create_value(&keys::identity(identity.id), identity.as_ref())?,
             FirstPerson::Known => Transaction::new().check(
                 address,
                 "#identity = :identity",

@@ -1,6 +1,6 @@
 //! Tenants with people in them, to start a test from.
 
-use crate::{EmbeddedTable, FakeClock, LocalKey, SeededEntropy, ask};
+use crate::{EmbeddedTable, FakeClock, FakeSealer, LocalKey, MemoryDoorbell, SeededEntropy, ask};
 use aws_sdk_dynamodb::types::AttributeValue;
 use belfry_api::auth::Tokens;
 use belfry_domain::account::{Identity, IdleLimit, Membership, Role, Source, Status, Tenant, User};
@@ -11,9 +11,10 @@ use belfry_domain::license::{License, LicenseKind, ProductKey};
 use belfry_domain::password::{Password, PasswordHash};
 use belfry_domain::ports::{Clock as _, Entropy};
 use belfry_domain::product::Product;
-use belfry_domain::session::{RefreshToken, Session};
+use belfry_domain::session::{ClientInfo, RefreshToken, Session};
 use belfry_domain::telemetry::stream::Partitions;
 use belfry_runtime::authenticate::Authenticator;
+use belfry_runtime::post::Post;
 use belfry_store::Table;
 use belfry_store::entity::{self, Entity};
 use belfry_store::keys::{self, Key};
@@ -34,6 +35,10 @@ pub struct World {
     pub entropy: Arc<SeededEntropy>,
     /// The key that signs tokens.
     pub key: LocalKey,
+    /// The key that seals.
+    pub sealer: FakeSealer,
+    /// The bell of the outbox.
+    pub bell: MemoryDoorbell,
 }
 
 /// A person in a tenant.
@@ -63,6 +68,8 @@ impl World {
             clock: FakeClock::at("2026-11-22T12:00:00Z"),
             entropy: Arc::new(SeededEntropy::new(1)),
             key: LocalKey::new(),
+            sealer: FakeSealer::new(),
+            bell: MemoryDoorbell::new(),
         }
     }
 
@@ -84,6 +91,24 @@ impl World {
     /// Drafts and checks tokens of this world's key.
     pub fn tokens(&self) -> Tokens {
         Tokens::new(ask::ORIGIN, &self.key.public_key()).expect("a key")
+    }
+
+    /// Where mails are handed in.
+    pub fn post(&self) -> Post {
+        Post {
+            sealer: Arc::new(self.sealer.clone()),
+            bell: Arc::new(self.bell.clone()),
+            console: ask::ORIGIN.to_owned(),
+            entropy: self.entropy.clone(),
+        }
+    }
+
+    /// Changes a person.
+    pub async fn change_person(&self, member: &Member, change: impl FnOnce(&mut Identity)) {
+        let key = keys::identity(member.identity);
+        let mut identity: Identity = self.get(&key).await.expect("a person");
+        change(&mut identity);
+        self.put(&key, &identity).await;
     }
 
     /// Checks who is asking, over this handle to the table.
@@ -157,6 +182,10 @@ impl World {
                 id: identity,
                 email: email.clone(),
                 password: Some(hashed()),
+                password_set_at: Some(self.now()),
+                second_factor: None,
+                password_reset: None,
+                sessions: 0,
                 language: Language::En,
                 created_at: self.now(),
                 version: 1,
@@ -177,6 +206,9 @@ impl World {
             status: Status::Active,
             source: Source::Manual,
             invitation: None,
+            two_factor_required: false,
+            two_factor_reset: None,
+            sessions: 0,
             created_at: self.now(),
             last_login_at: None,
             version: 1,
@@ -214,7 +246,10 @@ impl World {
     /// A session of a member, as a log-in makes it.
     pub async fn session(&self, member: &Member) -> (Session, RefreshToken) {
         let Member { identity, tenant, user, .. } = *member;
-        let opened = Session::open(identity, tenant, user, self.now(), self.entropy.as_ref());
+        let person: Identity = self.get(&keys::identity(identity)).await.expect("a person");
+        let user: User = self.get(&keys::user(tenant, user)).await.expect("a user");
+        let (client, entropy) = (ClientInfo::default(), self.entropy.as_ref());
+        let opened = Session::open(&person, &user, false, client, self.now(), entropy);
         self.put(&keys::session(identity, opened.0.id), &opened.0).await;
         opened
     }

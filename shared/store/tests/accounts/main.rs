@@ -23,7 +23,8 @@ async fn ann(world: &World) -> (Member, Actor) {
     let user: User = world.get(&keys::user(tenant, ann.user)).await.unwrap();
     let origin = Origin { request_id: "r".to_owned(), source_address: None };
     let idle = belfry_domain::account::IdleLimit::default();
-    let actor = Actor::of(&session, &user, idle, world.now(), origin).unwrap();
+    let person = world.get(&keys::identity(session.identity)).await.unwrap();
+    let actor = Actor::of(&session, &person, &user, idle, world.now(), origin).unwrap();
     (ann, actor)
 }
 

@@ -1,0 +1,50 @@
+//! `POST /auth/tenant`: goes on in another of the person's tenants.
+
+use crate::App;
+use crate::answers::{Opened, authenticated};
+use crate::person::{LOOKS, Person, busy};
+use belfry_api::auth::origin;
+use belfry_api::{Body, Problem, Request, Response, request};
+use belfry_domain::audit::{Access, AccessKind, Outcome};
+use belfry_store::sessions::Opening;
+use belfry_store::transaction::Refused;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SwitchBody {
+    tenant_id: String,
+}
+
+pub(crate) async fn switch(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+    for _ in 0..LOOKS {
+        let caller = app.authenticator.caller(request).await?;
+        let body: SwitchBody = request::body(request)?;
+        let person = Person::with(app, caller.identity.id).await?;
+        let open = person.open(app).await?;
+        let wanted = person.choose(&open, Some(&body.tenant_id));
+        let (tenant, user) = wanted.ok_or_else(Problem::not_found)?;
+        let required = open.iter().any(|(_, user)| user.two_factor_required);
+        if required && !caller.session.two_factor {
+            // A session from before it was required must not carry the person past it.
+            let detail = "This needs your second factor: log in anew.";
+            return Err(Problem::new(403, "two_factor_required", detail));
+        }
+        let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
+        let (session, token) = caller.session.succeed(&caller.identity, user, now, entropy);
+        let (kind, success) = (AccessKind::Switch, Outcome::Success);
+        let access = Access::new(kind, success, Some(user.id), &origin(request), now, entropy);
+        let opening = Opening { session: &session, instead_of: Some(caller.session.id) };
+        let proof = caller.actor.proof(&caller.identity);
+        match app.table.open_session(&proof, &opening, &access, entropy).await {
+            Ok(()) => {}
+            Err(Refused::Condition(_)) => continue,
+            Err(Refused::Store(error)) => return Err(error.into()),
+        }
+        let tenants = open.iter().map(|(tenant, _)| tenant.into()).collect();
+        let (session, token) = (&session, &token);
+        let opened = Opened { session, token, tenant, user, tenants, recovery: None };
+        return authenticated(app, request, opened).await;
+    }
+    Err(busy())
+}

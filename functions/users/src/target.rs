@@ -1,0 +1,66 @@
+//! The user that a request names, with the person behind it.
+
+use crate::App;
+use belfry_api::{Problem, Request, request};
+use belfry_domain::account::{Identity, Membership, Role, Status, Tenant, User};
+use belfry_domain::id::UserId;
+use belfry_runtime::authenticate::Caller;
+
+/// Somebody else at the console of the caller's tenant.
+pub(crate) struct Target {
+    pub(crate) user: User,
+    pub(crate) identity: Identity,
+    /// The person's accepted memberships.
+    pub(crate) memberships: Vec<Membership>,
+    /// The other tenants in which the person may do something.
+    pub(crate) elsewhere: Vec<(Tenant, User)>,
+}
+
+impl Target {
+    /// Whom the request names. A tenant has no power over a person before the invitation is
+    /// accepted.
+    ///
+    /// # Errors
+    /// 404 for another tenant's user too; 409 for oneself, for somebody without a console, and
+    /// before the invitation is accepted.
+    pub(crate) async fn of(app: &App, request: &Request, caller: &Caller) -> Result<Self, Problem> {
+        let id: UserId = request::path(request, "id")?;
+        let user = app.table.user(caller.tenant.id, id).await?.ok_or_else(Problem::not_found)?;
+        if user.status == Status::Archived {
+            return Err(Problem::not_found());
+        }
+        if user.id == caller.user.id {
+            let detail = "Your own second factor is changed from your profile.";
+            return Err(Problem::new(409, "own_account", detail));
+        }
+        let identity = match user.identity.filter(|_| user.role != Role::User) {
+            Some(identity) => app.table.identity(identity).await?,
+            None => None,
+        };
+        let identity = identity.ok_or_else(|| {
+            Problem::new(409, "no_console", "This user has no console and so no second factor.")
+        })?;
+        let memberships = app.table.memberships(identity.id).await?;
+        let mut elsewhere = app.table.members(&memberships).await?;
+        elsewhere.retain(|(tenant, user)| {
+            tenant.id != caller.tenant.id
+                && user.status == Status::Active
+                && user.role != Role::User
+        });
+        Ok(Self { user, identity, memberships, elsewhere })
+    }
+
+    /// Whether another company requires the person's second factor.
+    pub(crate) fn is_required_elsewhere(&self) -> bool {
+        self.elsewhere.iter().any(|(_, user)| user.two_factor_required)
+    }
+}
+
+/// Two at once kept changing the same user.
+pub(crate) fn busy() -> Problem {
+    let detail = "The user is being changed elsewhere; try again.";
+    Problem { retry_after: Some(1), ..Problem::new(503, "busy", detail) }
+}
+
+/// Rivals at the same user: how often to look again.
+pub(crate) const LOOKS: usize = 10;
