@@ -78,7 +78,7 @@ impl World {
                 last_name: "Lee".parse().unwrap(),
                 company: "Acme".parse().unwrap(),
             },
-            sealed_link: self.sealer.seal(LINK.as_bytes(), &context).await.unwrap(),
+            sealed_link: Some(self.sealer.seal(LINK.as_bytes(), &context).await.unwrap()),
         };
         self.store(Outgoing::Mail(mail), id).await;
         id

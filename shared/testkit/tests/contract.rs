@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod accounts;
 mod description;
 
 use belfry_domain::account::Role;
@@ -17,8 +18,8 @@ use belfry_runtime::events::{Events as _, SqsMessage};
 use belfry_runtime::http::Routes;
 use belfry_runtime::metrics::Metrics;
 use belfry_testkit::{
-    Answer, Ask, EmbeddedTable, FakeClock, FakeSealer, LocalKey, MemoryDoorbell, MemoryMailer,
-    MemoryQueue, SeededEntropy, World, ask,
+    Answer, Ask, EmbeddedTable, FakeClock, MemoryDoorbell, MemoryMailer, MemoryQueue,
+    SeededEntropy, World, ask,
 };
 use description::Description;
 use jiff::SignedDuration;
@@ -36,7 +37,9 @@ struct House {
     bell: MemoryDoorbell,
     telemetry: MemoryQueue,
     mailer: MemoryMailer,
+    world: World,
     auth: auth::App,
+    users: users::App,
     tenant: tenant::App,
     ingest: ingest::App,
     dashboard: dashboard::App,
@@ -51,10 +54,8 @@ struct House {
 impl House {
     fn new() -> Self {
         let world = World::new();
-        let World { db, clock, entropy, key } = world.clone();
-        let (bell, telemetry, mailer) =
-            (MemoryDoorbell::new(), MemoryQueue::new(), MemoryMailer::new());
-        let sealer = FakeSealer::new();
+        let World { db, clock, entropy, key, sealer, bell } = world.clone();
+        let (telemetry, mailer) = (MemoryQueue::new(), MemoryMailer::new());
         let time = Arc::new(clock.clone());
         Self {
             auth: auth::App {
@@ -62,6 +63,14 @@ impl House {
                 tokens: world.tokens(),
                 signer: Arc::new(key.clone()),
                 authenticator: world.authenticator(db.table()),
+                post: world.post(),
+                clock: time.clone(),
+                entropy: entropy.clone(),
+            },
+            users: users::App {
+                table: db.table(),
+                authenticator: world.authenticator(db.table()),
+                post: world.post(),
                 clock: time.clone(),
                 entropy: entropy.clone(),
             },
@@ -86,9 +95,7 @@ impl House {
             },
             backoffice: backoffice::App {
                 table: db.table(),
-                sealer: Arc::new(sealer.clone()),
-                mail: Arc::new(bell.clone()),
-                console: belfry_testkit::ask::ORIGIN.to_owned(),
+                post: world.post(),
                 clock: time.clone(),
                 entropy,
             },
@@ -102,6 +109,8 @@ impl House {
             rollup: rollup::Rollup::new(db.table(), time),
             description: Description::new(),
             seen: Mutex::default(),
+            // Other people than the functions', by chance.
+            world: World { entropy: Arc::new(SeededEntropy::new(2)), ..world },
             db,
             clock,
             bell,
@@ -165,7 +174,7 @@ impl House {
     /// What follows `#` in the link of the latest mail.
     fn mailed_token(&self) -> String {
         let text = self.mailer.sent().pop().expect("a mail").mail.text;
-        let (_, rest) = text.split_once("/activate#").expect("a link");
+        let (_, rest) = text.split_once('#').expect("a link");
         rest.split_whitespace().next().unwrap().to_owned()
     }
 
@@ -222,6 +231,14 @@ async fn the_main_job_speaks_as_described() {
     house.settle().await;
     dashboard(&house, &token).await;
     denied(&house, &help).await;
+    let other = house.create_tenant().await;
+    accounts::two_factor(&house, tenant).await;
+    accounts::links(&house, tenant, other).await;
+    accounts::confirmation(&house, tenant).await;
+    accounts::profile(&house, tenant, other).await;
+    accounts::own_two_factor(&house, tenant).await;
+    accounts::others(&house, tenant).await;
+    let token = ann_again(&house).await;
     log_out(&house, &token).await;
     // Each success of each route was seen, and every status that its problems name.
     let seen = house.seen.into_inner().unwrap();
@@ -279,6 +296,12 @@ async fn log_in(house: &House) -> String {
     assert_eq!(wrong.verdict(), (401, "invalid_credentials"));
     faulty_bodies(house, auth, route, None).await;
     faulty_bodies(house, auth, refresh, None).await;
+    // The first super admin's second factor is on; as a super admin may, Ann turns it off.
+    let ann = house.enrol("ann@globex.com").await;
+    let own = "POST /me/two-factor";
+    let off = json!({"enabled": false});
+    let off = house.send(auth, own, ask(own).bearer(&ann.access), off).await;
+    assert_eq!(off.status, 200, "{}", off.text);
     let browser = ask(route).header("X-Belfry-Client", "browser");
     let answer = house.send(auth, route, browser, body(PASSWORD)).await;
     assert!(answer.json["refresh_token"].is_null() && !answer.header("set-cookie").is_empty());
@@ -295,13 +318,7 @@ async fn log_in(house: &House) -> String {
 
 /// The access token of a help desk member.
 async fn help_desk(house: &House, tenant: TenantId) -> String {
-    let world = World {
-        db: house.db.clone(),
-        clock: house.clock.clone(),
-        entropy: Arc::new(SeededEntropy::new(2)),
-        key: LocalKey::new(),
-    };
-    world.member(tenant, "help@globex.com", Role::HelpDesk).await;
+    house.world.member(tenant, "help@globex.com", Role::HelpDesk).await;
     let body = json!({"email": "help@globex.com", "password": PASSWORD});
     let route = "POST /auth/login";
     house.send(&house.auth, route, ask(route), body).await.at("/access_token").to_owned()
@@ -450,6 +467,11 @@ async fn dashboard(house: &House, token: &str) {
     for route in [get, list] {
         assert_eq!(house.tell(function, route, ask(route)).await.status, 401);
     }
+}
+
+/// Ann's other company requires her second factor: she enrols anew.
+async fn ann_again(house: &House) -> String {
+    house.enrol("ann@globex.com").await.access
 }
 
 async fn log_out(house: &House, token: &str) {

@@ -1,5 +1,5 @@
 use crate::{app, app_over};
-use belfry_domain::account::{Identity, Link, Membership, Role, Status, User};
+use belfry_domain::account::{Identity, Link, LinkPurpose, Membership, Role, Status, User};
 use belfry_domain::audit::Head;
 use belfry_domain::audit::verify;
 use belfry_domain::ports::Clock as _;
@@ -33,7 +33,8 @@ async fn invite(world: &World, email: &str, with_password: bool) -> (Member, Str
     let call = table.client().delete_item().table_name(table.name());
     call.set_key(Some(belfry_store::table::key_item(&edge))).send().await.unwrap();
     let valid_until = world.clock.now() + SignedDuration::from_hours(72);
-    let link = Link { tenant, user: member.user, identity: member.identity, valid_until };
+    let purpose = LinkPurpose::Activation { tenant, user: member.user };
+    let link = Link { identity: member.identity, purpose, valid_until };
     world.put(&keys::link(&hash), &link).await;
     (member, secret.expose_text())
 }

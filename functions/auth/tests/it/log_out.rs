@@ -45,3 +45,20 @@ async fn works_by_refresh_token_when_the_access_token_ran_out() {
     assert!(answer.header("set-cookie").starts_with("__Host-belfry-refresh=; "));
     assert!(answer.header("set-cookie").ends_with("Max-Age=0"));
 }
+
+/// The client need not know which of its tokens still work.
+#[tokio::test]
+async fn an_access_token_that_ran_out_does_not_keep_the_refresh_token_from_ending_the_session() {
+    let world = World::new();
+    let tenant = world.tenant("Globex").await;
+    let ann = world.member(tenant, "ann@globex.example", Role::Admin).await;
+    let (session, token) = world.session(&ann).await;
+    let access = world.token_of(&session);
+    world.wait(600);
+    let out = ask("POST /auth/logout").bearer(&access);
+    assert_eq!(out.of(&app(&world)).await.verdict(), (401, "unauthenticated"));
+    assert_eq!(sessions(&world), 1);
+    let out = out.json(json!({"refresh_token": token.expose_text()}));
+    assert_eq!(out.of(&app(&world)).await.status, 204);
+    assert_eq!(sessions(&world), 0);
+}

@@ -6,11 +6,22 @@
 )]
 
 mod activation;
+mod canary;
+mod confirm;
+mod enrolment;
 mod log_in;
 mod log_out;
+mod own_two_factor;
+mod passwords;
+mod profile;
+mod recovery;
 mod refresh;
 mod sessions;
+mod steps;
+mod switch;
+mod throttles;
 mod tokens;
+mod two_factor;
 
 use auth::App;
 use belfry_store::Table;
@@ -26,6 +37,7 @@ fn app_over(world: &World, table: Table) -> App {
         tokens: world.tokens(),
         signer: Arc::new(world.key.clone()),
         clock: Arc::new(world.clock.clone()),
+        post: world.post(),
         entropy: world.entropy.clone(),
     }
 }
