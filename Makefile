@@ -27,6 +27,7 @@ test: tool
 	cargo test --locked --workspace --doc --quiet
 	@$(BELFRY) up
 	cargo nextest run --locked --workspace
+	@.local/tools/bin/python infra/local/check_logs.py
 
 test-iam: tool
 	@$(BELFRY) up

@@ -20,6 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # Each function: how template.yaml calls it, and its tests of the stack.
 FUNCTIONS = {
+    "auth": ("Auth", "log_in|second_factor"),
+    "users": ("Users", "second_factor"),
     "ingest": ("Ingest", "telemetry|credentials"),
     "rollup": ("Rollup", "telemetry|dashboard|endpoints|dead_letters"),
 }
@@ -27,6 +29,8 @@ FUNCTIONS = {
 # What the Lambda service does with a function's role. The local endpoint does not ask the role
 # for these, so IAM itself is asked whether it allows them.
 SERVICE = {
+    "auth": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
+    "users": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "ingest": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "rollup": {
         "Logs": "logs:CreateLogStream logs:PutLogEvents",

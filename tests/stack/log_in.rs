@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::actor::Actor;
 use crate::aws;
 use crate::stack::{Stack, unique};
-use crate::tenant::{PASSWORD, Tenant, activation_token, create_tenant};
+use crate::tenant::{PASSWORD, Tenant, activation_token, code, create_tenant};
 
 #[tokio::test]
 async fn from_the_mailed_link_to_log_out() {
@@ -42,7 +42,12 @@ async fn from_the_mailed_link_to_log_out() {
     let shouted = json!({"email": email.to_uppercase(), "password": PASSWORD});
     anon.post("/auth/login", &shouted).await.is(200);
 
-    let session = anon.post("/auth/login", &log_in).await.is(200);
+    // The first super admin of a tenant has the second factor on.
+    let offer = anon.post("/auth/login", &log_in).await.is(200);
+    assert_eq!(offer["status"], "enrolment_required");
+    let code = code(text(&offer, "secret"), 0);
+    let body = json!({"challenge": offer["challenge"], "code": code});
+    let session = anon.post("/auth/two-factor/enrolment", &body).await.is(200);
     assert_eq!(session["status"], "authenticated");
     assert_eq!(session["token_type"], "Bearer");
     assert!(session["expires_in"].as_u64().unwrap() <= 300);

@@ -25,6 +25,8 @@ mod log_in;
 #[cfg(test)]
 mod onboarding;
 #[cfg(test)]
+mod second_factor;
+#[cfg(test)]
 mod stack;
 #[cfg(test)]
 mod telemetry;

@@ -26,7 +26,18 @@ impl Tenant {
         Self::with_partitions(1).await
     }
 
+    /// Its administrator has a password and has not logged in yet: `admin` is nobody.
+    pub(crate) async fn activated() -> Self {
+        Self::with_password(1).await
+    }
+
     pub(crate) async fn with_partitions(partitions: u8) -> Self {
+        let tenant = Self::with_password(partitions).await;
+        let admin = first_log_in(&tenant.anon, &tenant.email).await;
+        Self { admin, ..tenant }
+    }
+
+    async fn with_password(partitions: u8) -> Self {
         let stack = Arc::new(Stack::open());
         let email = format!("ada@{}.example", unique("corp"));
         let created = aws::backoffice(&stack, &create_tenant(&email, partitions, "en")).await;
@@ -35,8 +46,7 @@ impl Tenant {
         let token = activation_token(&stack, &email).await;
         anon.post("/auth/activation", &json!({"token": token, "password": PASSWORD})).await.is(200);
         let id = created["tenant"]["id"].as_str().unwrap().to_owned();
-        let admin = log_in(&anon, &email).await;
-        Self { stack, id, email, anon, admin }
+        Self { stack, id, email, admin: anon.clone(), anon }
     }
 
     /// A new session of its administrator.
@@ -103,14 +113,41 @@ pub(crate) fn create_tenant(email: &str, partitions: u8, language: &str) -> Valu
 
 /// The token of the latest activation mail to an address.
 pub(crate) async fn activation_token(stack: &Stack, email: &str) -> String {
-    eventually(&format!("activation mail for {email}"), async || {
+    mailed_token(stack, email, "/activate#").await
+}
+
+/// What follows this end of a link in the latest mail to an address that has one.
+pub(crate) async fn mailed_token(stack: &Stack, email: &str, page: &str) -> String {
+    eventually(&format!("a mail for {email}"), async || {
         let mails = aws::mails(stack, email).await;
-        let [_, text, _] = mails.last().ok_or("no mail yet")?;
-        let (_, after) = text.split_once("/activate#").ok_or_else(|| format!("no link: {text}"))?;
+        let found = mails.iter().rev().find_map(|[_, text, _]| text.split_once(page));
+        let (_, after) = found.ok_or("no such mail yet")?;
         let token: String = after.chars().take_while(|c| !c.is_whitespace()).collect();
         Ok(token)
     })
     .await
+}
+
+/// The first super admin's second factor is on: enrols it and, as a super admin may, requires it no
+/// longer. The tests of log-in do otherwise.
+async fn first_log_in(anon: &Actor, email: &str) -> Actor {
+    let body = json!({"email": email, "password": PASSWORD});
+    let offer = anon.post("/auth/login", &body).await.is(200);
+    assert_eq!(offer["status"], "enrolment_required", "{offer}");
+    let code = code(offer["secret"].as_str().unwrap(), 0);
+    let body = json!({"challenge": offer["challenge"], "code": code});
+    let session = anon.post("/auth/two-factor/enrolment", &body).await.is(200);
+    let admin = anon.bearing(session["access_token"].as_str().unwrap());
+    let session = admin.post("/me/two-factor", &json!({"enabled": false})).await.is(200);
+    anon.bearing(session["access_token"].as_str().unwrap())
+}
+
+/// The code of an authenticator app, so many steps of 30 seconds from now.
+pub(crate) fn code(secret: &str, steps: i64) -> String {
+    let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
+    let app = totp_rs::Builder::new().with_secret(secret.as_ref().to_vec()).build().unwrap();
+    let at = crate::stack::now().as_second() + steps * 30;
+    app.generate(u64::try_from(at).unwrap()).to_string()
 }
 
 async fn log_in(anon: &Actor, email: &str) -> Actor {
