@@ -293,6 +293,25 @@ async fn a_super_admin_requires_and_resets_a_colleagues_factor() {
     assert_eq!(off["two_factor"], json!({"required": false, "state": "off"}));
     assert_eq!(start(anon, &email).await.is(200)["status"], "authenticated");
 
+    // Once the colleague is in another company too, a reset takes the colleague's consent.
+    boss.put(&path, &json!({"required": true})).await.is(200);
+    let offer = start(anon, &email).await.is(200);
+    let mut app = App::new(&offer);
+    let session = enrol(anon, &offer, &mut app).await;
+    let colleague = anon.bearing(session["access_token"].as_str().unwrap());
+    aws::backoffice(&tenant.stack, &crate::tenant::create_tenant(&email, 1, "en")).await;
+    let token = mailed_token(&tenant.stack, &email, "/activate#").await;
+    colleague.post("/auth/activation", &json!({"token": token})).await.is(200);
+    let reset = boss.post(&format!("{path}/reset"), &json!({})).await.is(202);
+    assert_eq!(reset["status"], "offered");
+    colleague.get("/me").await.is(200);
+    let token = mailed_token(&tenant.stack, &email, "/reset-two-factor#").await;
+    let link = json!({"token": token});
+    anon.post("/auth/two-factor/reset", &link).await.is(204);
+    anon.post("/auth/two-factor/reset", &link).await.is_problem(410, "link_gone");
+    colleague.get("/me").await.is(401);
+    assert_eq!(start(anon, &email).await.is(200)["status"], "enrolment_required");
+
     // Another company's people are not there, whoever asks.
     let other = Tenant::new().await;
     other.admin.put(&path, &json!({"required": true})).await.is_problem(404, "not_found");

@@ -41,8 +41,8 @@ pub(crate) async fn change_me(app: &App, request: &Request) -> Result<Response<B
     }
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     for _ in 0..LOOKS {
-        let person = Person::with(app, caller.identity.id).await?;
-        let before = person.identity.as_ref().ok_or_else(refused)?;
+        let (person, before) = Person::within(app, &caller).await?;
+        let before = &before;
         let language = wanted.unwrap_or(before.language);
         let after = Identity { language, ..before.changed() };
         let entry = Entry::about("user", &user.id)

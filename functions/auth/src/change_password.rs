@@ -2,7 +2,7 @@
 
 use crate::App;
 use crate::answers::{Opened, authenticated};
-use crate::person::{LOOKS, Person, busy, refused};
+use crate::person::{LOOKS, Person, busy};
 use belfry_api::auth::origin;
 use belfry_api::{Body, Problem, Request, Response, request};
 use belfry_domain::account::{Identity, Tenant, User};
@@ -32,8 +32,8 @@ pub(crate) async fn change_password(
     let body: PasswordBody = request::body(request)?;
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     for _ in 0..LOOKS {
-        let person = Person::with(app, caller.identity.id).await?;
-        let identity = person.identity.as_ref().ok_or_else(refused)?;
+        let (person, identity) = Person::within(app, &caller).await?;
+        let identity = &identity;
         let open = person.open(app).await?;
         let password = checked(app, identity, &open, &body.password)?;
         let (tenant, user) = (&caller.tenant, &caller.user);

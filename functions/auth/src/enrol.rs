@@ -60,6 +60,11 @@ async fn first_code(
         if *session != caller.map(|caller| caller.session.id) {
             return Err(challenge_gone());
         }
+        // Another change may have ended the session meanwhile.
+        let counts = |c: &Caller| c.session.still_counts(&found.identity, &found.user);
+        if caller.is_some_and(|caller| !counts(caller)) {
+            return Err(challenge_gone());
+        }
         let seed = enrolment::open_seed(app, found.identity.id, sealed_seed).await?;
         let Some(step) = seed.step_of(&code, app.clock.now()) else { return Err(invalid_code()) };
         let recovery = RecoveryCode::set(app.entropy.as_ref());

@@ -43,13 +43,14 @@ pub(crate) async fn log_in(app: &App, request: &Request) -> Result<Response<Body
     let counted = PasswordTry::count(app, request, account).await?;
     for _ in 0..LOOKS {
         let person = Person::at(app, address.as_ref()).await?;
+        // Before the password is looked at: a right one of somebody who may not come in costs no more.
+        let open = person.open(app).await?;
         let known =
             policy::prove(person.identity.as_ref(), &password)?.zip(person.identity.as_ref());
         let Some((proof, identity)) = known else {
             person.note_failure(app, AccessKind::Login, &origin(request)).await?;
             return Err(refused());
         };
-        let open = person.open(app).await?;
         let Some((tenant, user)) = person.choose(&open, body.tenant_id.as_deref()) else {
             person.note_failure(app, AccessKind::Login, &origin(request)).await?;
             return Err(refused());

@@ -4,7 +4,7 @@
 use crate::App;
 use crate::answers::{self, Opened, authenticated};
 use crate::enrolment;
-use crate::person::{LOOKS, Person, busy, refused};
+use crate::person::{LOOKS, Person, busy};
 use belfry_api::auth::origin;
 use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::account::Identity;
@@ -12,6 +12,7 @@ use belfry_domain::audit::{AccessKind, Entry, Outcome};
 use belfry_domain::mail::Letter;
 use belfry_domain::policy::Action;
 use belfry_domain::second_factor::RecoveryCode;
+use belfry_domain::session::Session;
 use belfry_runtime::authenticate::Caller;
 use belfry_runtime::post::reader;
 use belfry_store::sessions::{Opening, PersonChange};
@@ -56,15 +57,18 @@ async fn disable(app: &App, request: &Request, caller: &Caller) -> Result<Respon
     let grant = caller.actor.may(Action::ChangeOwnTwoFactor)?;
     let (tenant, user) = (&caller.tenant, &caller.user);
     for _ in 0..LOOKS {
-        let person = Person::with(app, caller.identity.id).await?;
-        let identity = person.identity.as_ref().ok_or_else(refused)?;
+        let (person, identity) = Person::within(app, caller).await?;
+        let identity = &identity;
         let open = person.open(app).await?;
         let elsewhere =
             open.iter().any(|(_, other)| other.id != user.id && other.two_factor_required);
         // What nobody requires any more is forgotten.
         let second_factor = identity.second_factor.clone().filter(|_| elsewhere);
         let after = Identity { second_factor, ..identity.changed() }.without_sessions();
-        let (session, token) = caller.session.succeed(&after, user, now, entropy);
+        let (next, token) = caller.session.succeed(&after, user, now, entropy);
+        // A factor that is forgotten proves nothing any longer.
+        let two_factor = next.two_factor && after.second_factor.is_some();
+        let session = Session { two_factor, ..next };
         let company = tenant.company.clone();
         let letter = Letter::TwoFactorDisabled { reader: reader(user), company };
         let (mail, item) = app.post.notice(&identity.email, identity.language, letter, now)?;
@@ -98,8 +102,8 @@ pub(crate) async fn recovery_codes(
     let grant = caller.actor.may(Action::ReplaceRecoveryCodes)?;
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     for _ in 0..LOOKS {
-        let person = Person::with(app, caller.identity.id).await?;
-        let identity = person.identity.as_ref().ok_or_else(refused)?;
+        let (person, identity) = Person::within(app, &caller).await?;
+        let identity = &identity;
         let Some(factor) = identity.second_factor.as_ref() else {
             let detail = "Recovery codes come with a second factor: enrol one first.";
             return Err(Problem::new(409, "two_factor_off", detail));
@@ -110,6 +114,7 @@ pub(crate) async fn recovery_codes(
         let (mail, item) = app.post.notice(&identity.email, identity.language, letter, now)?;
         let changed = (AccessKind::TwoFactorChanged, Outcome::Success);
         let change = PersonChange {
+            within: Some(&caller.session),
             mails: vec![item],
             notes: person.notes(app, changed, &origin(request), Some(caller.tenant.id)),
             ..PersonChange::new(identity, &after)

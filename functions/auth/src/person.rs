@@ -2,6 +2,7 @@
 //! before it can happen and written down after.
 
 use crate::App;
+use belfry_api::auth::{Refused, Unauthenticated};
 use belfry_api::{Problem, Request, request};
 use belfry_domain::account::{Identity, Membership, Role, Status, Tenant, User};
 use belfry_domain::audit::{Access, AccessKind, Outcome};
@@ -9,6 +10,7 @@ use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{IdentityId, TenantId};
 use belfry_domain::policy::Origin;
 use belfry_domain::throttle::{PASSWORD_FROM_SOURCE, PASSWORD_OF_ACCOUNT};
+use belfry_runtime::authenticate::Caller;
 use belfry_store::StoreError;
 use belfry_store::throttle::NotNow;
 use futures::future::{try_join, try_join_all};
@@ -51,6 +53,19 @@ impl Person {
         let (identity, memberships) =
             try_join(app.table.identity(id), app.table.memberships(id)).await?;
         Ok(Self { identity, memberships })
+    }
+
+    /// The person behind a session as it stands now, for a change that was asked for within it: the
+    /// change may not overrule another one that has ended the session meanwhile.
+    ///
+    /// # Errors
+    /// 401.
+    pub(crate) async fn within(app: &App, caller: &Caller) -> Result<(Self, Identity), Problem> {
+        let person = Self::with(app, caller.identity.id).await?;
+        let counts = |identity: &Identity| caller.session.still_counts(identity, &caller.user);
+        let identity = person.identity.clone().filter(counts);
+        let identity = identity.ok_or(Unauthenticated(Refused::Session))?;
+        Ok((person, identity))
     }
 
     /// The tenants that the person may open.
@@ -126,9 +141,9 @@ impl PasswordTry {
         let account = account.trim().to_lowercase();
         let source = source(request);
         let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
-        let of_account = app.table.count_try(&PASSWORD_OF_ACCOUNT, &account, now, entropy);
-        let from_source = app.table.count_try(&PASSWORD_FROM_SOURCE, &source, now, entropy);
-        let _counted = try_join(of_account, from_source).await?;
+        // In this order: who is stopped at the source uses up nobody's tries.
+        app.table.count_try(&PASSWORD_FROM_SOURCE, &source, now, entropy).await?;
+        app.table.count_try(&PASSWORD_OF_ACCOUNT, &account, now, entropy).await?;
         Ok(Self { account, source })
     }
 

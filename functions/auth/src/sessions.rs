@@ -49,7 +49,7 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Response<Body>,
         .iter()
         .filter_map(|session| {
             let (tenant, user) = members.iter().find(|(_, user)| user.id == session.user)?;
-            let counts = session.is_numbered(identity, user) && user.status == Status::Active;
+            let counts = session.still_counts(identity, user) && user.status == Status::Active;
             (counts && session.is_live(tenant.session_timeout, now)).then_some((session, tenant))
         })
         .collect();

@@ -25,7 +25,8 @@ pub(crate) async fn switch(app: &App, request: &Request) -> Result<Response<Body
         let wanted = person.choose(&open, Some(&body.tenant_id));
         let (tenant, user) = wanted.ok_or_else(Problem::not_found)?;
         let required = open.iter().any(|(_, user)| user.two_factor_required);
-        if required && !caller.session.two_factor {
+        let proven = caller.session.two_factor && caller.identity.second_factor.is_some();
+        if required && !proven {
             // A session from before it was required must not carry the person past it.
             let detail = "This needs your second factor: log in anew.";
             return Err(Problem::new(403, "two_factor_required", detail));

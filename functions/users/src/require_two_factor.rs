@@ -43,7 +43,11 @@ pub(crate) async fn require_two_factor(
         let target = Target::of(app, request, &caller).await?;
         let (user, identity) = (&target.user, &target.identity);
         let needed = required || target.is_required_elsewhere();
-        let state = State::of(needed, identity.second_factor.as_ref());
+        let state = match user.status {
+            // Nothing of the person shows before the invitation is accepted.
+            Status::Invited => State::of(required, None),
+            _ => State::of(needed, identity.second_factor.as_ref()),
+        };
         let view = TwoFactorView { id: user.id, two_factor: StateView { required, state } };
         if user.two_factor_required == required {
             return Ok(answer::ok(&view));

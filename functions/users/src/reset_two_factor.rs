@@ -10,6 +10,7 @@ use belfry_domain::audit::{Access, AccessKind, Entry, Outcome};
 use belfry_domain::mail::Letter;
 use belfry_domain::policy::Action;
 use belfry_domain::secret::Secret;
+use belfry_domain::throttle::RESET_OFFER;
 use belfry_runtime::authenticate::Caller;
 use belfry_runtime::post::{Draft, Page, reader};
 use belfry_store::outbox;
@@ -28,6 +29,7 @@ pub(crate) async fn reset_two_factor(
 ) -> Result<Response<Body>, Problem> {
     let caller = app.authenticator.caller(request).await?;
     caller.actor.may(Action::ResetTwoFactor)?;
+    let mut counted = false;
     for _ in 0..LOOKS {
         let target = Target::of(app, request, &caller).await?;
         if target.user.status != Status::Active || target.identity.second_factor.is_none() {
@@ -35,6 +37,12 @@ pub(crate) async fn reset_two_factor(
             return Err(Problem::new(409, "two_factor_not_enrolled", detail));
         }
         let status = if target.elsewhere.is_empty() { "reset" } else { "offered" };
+        if status == "offered" && !counted {
+            let subject = target.user.id.to_string();
+            let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
+            app.table.count_try(&RESET_OFFER, &subject, now, entropy).await?;
+            counted = true;
+        }
         let done = match status {
             "reset" => reset(app, request, &caller, &target).await?,
             _ => offer(app, &caller, &target).await?,

@@ -447,6 +447,7 @@ pub const ROUTES: &[Route] = &[
             (403, "forbidden, confirmation_required"),
             (404, "not_found"),
             (409, "own_account, no_console, two_factor_not_enrolled"),
+            (429, "throttled"),
         ],
     },
     Route {

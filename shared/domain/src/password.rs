@@ -8,6 +8,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use unicode_normalization::UnicodeNormalization as _;
 use zxcvbn::Score;
 
@@ -119,7 +120,16 @@ const LANES: u32 = 1;
 /// so that it costs what a known one costs. `rehashing` in the tests fails when they drift apart.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/// Hashes made by this process: a log-in must take as many for nobody as for somebody.
+static WORK: AtomicU64 = AtomicU64::new(0);
+
+/// How many hashes this process has made so far.
+pub fn work() -> u64 {
+    WORK.load(Ordering::Relaxed)
+}
+
 fn hasher() -> Result<Argon2<'static>, HashingFailed> {
+    WORK.fetch_add(1, Ordering::Relaxed);
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
         .map_err(|error| HashingFailed(error.into()))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))

@@ -272,7 +272,7 @@ impl Actor {
             && session.tenant == user.tenant
             && session.identity == identity.id
             && Some(session.identity) == user.identity
-            && session.is_numbered(identity, user);
+            && session.still_counts(identity, user);
         let active = user.status == Status::Active && user.role != Role::User;
         (belongs && active && session.is_live(idle, now)).then_some(Self {
             tenant: user.tenant,
@@ -584,6 +584,8 @@ mod tests {
             ),
             (Session { identity: stranger, ..session.clone() }, person.clone(), user.clone()),
             (session.clone(), Identity { id: stranger, ..person.clone() }, user.clone()),
+            (session.clone(), person.clone(), User { role: Role::SuperAdmin, ..user.clone() }),
+            (session.clone(), person.clone(), User { role: Role::HelpDesk, ..user.clone() }),
             // Ended with all others of the person, or of the membership.
             (session.clone(), Identity { sessions: 1, ..person.clone() }, user.clone()),
             (session.clone(), person.clone(), User { sessions: 1, ..user.clone() }),

@@ -1,6 +1,6 @@
 //! Log-in sessions and their refresh tokens.
 
-use crate::account::{Identity, IdleLimit, User};
+use crate::account::{Identity, IdleLimit, Role, User};
 use crate::id::{IdentityId, SessionId, TenantId, UserId};
 use crate::ports::Entropy;
 use crate::secret::{Secret, SecretHash};
@@ -46,6 +46,8 @@ pub struct Session {
     pub two_factor: bool,
     /// The person's and the membership's number of this moment; when one has gone on, it is over.
     pub number: (u32, u32),
+    /// The role of this moment; with another one it is over.
+    pub role: Role,
     /// Where it was opened: address and program, as far as known.
     #[serde(default)]
     pub client: ClientInfo,
@@ -127,6 +129,7 @@ impl Session {
             proven_at: now,
             two_factor,
             number: (identity.sessions, user.sessions),
+            role: user.role,
             client,
             family: token.family.hash(),
             refresh: token.secret.hash(),
@@ -150,9 +153,9 @@ impl Session {
         (next, token)
     }
 
-    /// Whether neither the person nor the membership has ended it.
-    pub fn is_numbered(&self, identity: &Identity, user: &User) -> bool {
-        self.number == (identity.sessions, user.sessions)
+    /// Whether neither a change of the person nor one of the membership or its role has ended it.
+    pub fn still_counts(&self, identity: &Identity, user: &User) -> bool {
+        self.number == (identity.sessions, user.sessions) && self.role == user.role
     }
 
     /// Whether the last proof is young enough to change what protects the account.
@@ -271,7 +274,7 @@ fn id<T: FromStr>(prefix: &str, bytes: &[u8]) -> Result<T, BadRefreshToken> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::{Role, Source, Status};
+    use crate::account::{Source, Status};
     use crate::language::Language;
     use std::sync::atomic::{AtomicU8, Ordering};
 

@@ -50,6 +50,13 @@ pub const RECOVERY_CODE: Rule = Rule {
     window: SignedDuration::from_hours(1),
     after: After::Wait,
 };
+/// Mails by which one company asks a person to agree to a reset of the second factor.
+pub const RESET_OFFER: Rule = Rule {
+    name: "two-factor-reset",
+    limit: 3,
+    window: SignedDuration::from_hours(1),
+    after: After::Wait,
+};
 /// Mails that anybody can have sent to one address.
 pub const MAIL_TO_RECIPIENT: Rule = Rule {
     name: "mail-recipient",

@@ -3,6 +3,7 @@
 use crate::audit;
 use crate::entity::{self, Entity};
 use crate::keys::{self, Key};
+use crate::sessions::NOTES;
 use crate::table::{Item, StoreError, Table};
 use crate::transaction::{Refused, Transaction, bytes, number, text};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -246,10 +247,17 @@ impl Table {
         };
         writes = writes.create(entity::expiring(&keys::link(&hash), link, link.valid_until)?);
         writes = writes.create(mail);
-        for (tenant, access) in notes {
+        let (with_it, later) = notes.split_at(notes.len().min(NOTES));
+        for (tenant, access) in with_it {
             writes = writes.create(audit::access_item(*tenant, access)?);
         }
-        held(writes.run(self, entropy).await)
+        let done = held(writes.run(self, entropy).await)?;
+        if done {
+            for (tenant, access) in later {
+                self.note_access(*tenant, access).await?;
+            }
+        }
+        Ok(done)
     }
 
     /// Requires the second factor of somebody's membership, or no longer, and ends its sessions. With

@@ -3,9 +3,8 @@
 
 use crate::entity::{self, Entity};
 use crate::keys;
-use crate::table::{StoreError, Table, key_item};
+use crate::table::{StoreError, Table, if_held, key_item};
 use crate::transaction::{Refused, TRIES, Transaction, millis, number, pause};
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use belfry_domain::audit::Entry;
 use belfry_domain::credential::{Credential, LAST_USED_STEP, LIVE_LIMIT};
 use belfry_domain::failure::{Failure, FailureKind};
@@ -95,18 +94,8 @@ impl Table {
         )
         .expression_attribute_values(":now", millis(now))
         .expression_attribute_values(":before", millis(before));
-        match call.send().await {
-            Ok(_) => Ok(()),
-            // A rival wrote it, or it is gone: nothing is left to do.
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        }
+        // Else a rival wrote it, or it is gone: nothing is left to do.
+        if_held(call.send().await).map(drop)
     }
 
     /// A tenant's credentials for a product, the oldest first; not the revoked ones. 2 calls.

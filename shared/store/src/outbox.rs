@@ -2,10 +2,8 @@
 
 use crate::entity::{self, Entity};
 use crate::keys::{self, SK};
-use crate::table::{Item, StoreError, Table, key_item};
+use crate::table::{Item, StoreError, Table, if_held, key_item};
 use crate::transaction::{millis, number, text};
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use belfry_domain::id::OutboxId;
 use belfry_domain::outbox::{KEEP_PARKED, LEASE, OutboxEntry, Outgoing};
@@ -73,7 +71,7 @@ impl Table {
             .expression_attribute_values(":lease", millis(now + LEASE))
             .expression_attribute_values(":one", number(1))
             .return_values(ReturnValue::AllNew);
-        let Some(answer) = held(call.send().await)? else { return Ok(None) };
+        let Some(answer) = if_held(call.send().await)? else { return Ok(None) };
         let Stored { outgoing, due_at, attempts } =
             entity::value(answer.attributes.unwrap_or_default())?;
         let due_at = Timestamp::from_millisecond(due_at)
@@ -106,7 +104,7 @@ impl Table {
             .condition_expression("attempts = :mine")
             .expression_attribute_values(":at", millis(at))
             .expression_attribute_values(":mine", number(claim.0.attempts.into()));
-        held(call.send().await).map(drop)
+        if_held(call.send().await).map(drop)
     }
 
     /// Puts an entry aside that will never be delivered, with a code that says why; the table
@@ -132,7 +130,7 @@ impl Table {
             .expression_attribute_values(":why", text(why))
             .expression_attribute_values(":gone", gone)
             .expression_attribute_values(":mine", number(claim.0.attempts.into()));
-        held(call.send().await).map(drop)
+        if_held(call.send().await).map(drop)
     }
 
     /// The outbox entries of a day that are due, oldest first, at most `limit`. Eventually
@@ -173,23 +171,5 @@ impl Table {
                 return Ok(ids);
             }
         }
-    }
-}
-
-/// None when the condition did not hold.
-fn held<T, R>(answer: Result<T, SdkError<UpdateItemError, R>>) -> Result<Option<T>, StoreError>
-where
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    match answer {
-        Ok(answer) => Ok(Some(answer)),
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
     }
 }

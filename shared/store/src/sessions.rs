@@ -2,10 +2,9 @@
 
 use crate::accounts::{changed_identity, held};
 use crate::keys::Key;
-use crate::table::{Item, StoreError, Table, key_item};
+use crate::table::{Item, StoreError, Table, if_held, key_item};
 use crate::transaction::{Refused, Transaction, bytes, millis, names, number, text};
 use crate::{audit, entity, keys};
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use belfry_domain::account::{Identity, Tenant, User};
 use belfry_domain::audit::{Access, Entry};
@@ -30,6 +29,10 @@ pub struct Seen {
     pub tenant: Tenant,
 }
 
+/// So many notes go with a change; a transaction has at most 100 writes, and somebody may be in more
+/// companies. The others are written after it.
+pub(crate) const NOTES: usize = 50;
+
 /// A session to be opened.
 #[derive(Debug, Clone, Copy)]
 pub struct Opening<'a> {
@@ -48,6 +51,8 @@ pub struct PersonChange<'a> {
     pub after: &'a Identity,
     /// A membership of which the second factor is required from now on, or no longer.
     pub requires: Option<(&'a User, bool)>,
+    /// The session within which it was asked for: it must not have ended.
+    pub within: Option<&'a Session>,
     /// The session that goes on.
     pub opens: Option<Opening<'a>>,
     /// The link or challenge that is used up.
@@ -67,6 +72,7 @@ impl<'a> PersonChange<'a> {
             before,
             after,
             requires: None,
+            within: None,
             opens: None,
             uses: None,
             issues: None,
@@ -77,6 +83,9 @@ impl<'a> PersonChange<'a> {
 
     fn writes(self) -> Result<Transaction, StoreError> {
         let mut writes = changed_identity(self.before, self.after)?;
+        if let Some(Session { identity, id, .. }) = self.within {
+            writes = writes.check(keys::session(*identity, *id), "attribute_exists(pk)", []);
+        }
         if let Some(key) = self.uses {
             writes = writes.delete(key, "attribute_exists(pk)", []);
         }
@@ -188,11 +197,18 @@ impl Table {
         &self,
         grant: &Grant,
         entry: &Entry,
-        change: PersonChange<'_>,
+        mut change: PersonChange<'_>,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<bool, StoreError> {
-        held(self.commit(grant, entry, change.writes()?, now, entropy).await)
+        let later = change.notes.split_off(change.notes.len().min(NOTES));
+        let done = held(self.commit(grant, entry, change.writes()?, now, entropy).await)?;
+        if done {
+            for (tenant, access) in &later {
+                self.note_access(Some(*tenant), access).await?;
+            }
+        }
+        Ok(done)
     }
 
     /// Keeps a challenge. 1 WRU.
@@ -233,7 +249,7 @@ impl Table {
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":now", millis(now))
             .expression_attribute_values(":two_factor", AttributeValue::Bool(two_factor));
-        applied(call.send().await)
+        Ok(if_held(call.send().await)?.is_some())
     }
 
     /// Writes when a session was last used. False when it is over. 1 WRU.
@@ -254,7 +270,7 @@ impl Table {
             // An update of what is not there would make it.
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":now", millis(now));
-        applied(call.send().await)
+        Ok(if_held(call.send().await)?.is_some())
     }
 
     /// Gives the session's refresh token up for its successor, if it is still the one that works; a
@@ -285,7 +301,7 @@ impl Table {
             .expression_attribute_values(":rotation", rotation)
             .expression_attribute_values(":last_used_at", millis(after.last_used_at))
             .expression_attribute_values(":before", bytes(*before.refresh.bytes()));
-        applied(call.send().await)
+        Ok(if_held(call.send().await)?.is_some())
     }
 
     /// Ends a session: its tokens are worth nothing from now on. Ending it again does nothing. 1 WRU.
@@ -366,23 +382,4 @@ fn requires(user: &User, required: bool) -> Transaction {
 
 fn challenge_item(hash: &SecretHash, challenge: &Challenge) -> Result<Item, StoreError> {
     entity::expiring(&keys::challenge(hash), challenge, challenge.valid_until)
-}
-
-fn applied<T, R>(
-    answer: Result<T, aws_sdk_dynamodb::error::SdkError<UpdateItemError, R>>,
-) -> Result<bool, StoreError>
-where
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    match answer {
-        Ok(_) => Ok(true),
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-        {
-            Ok(false)
-        }
-        Err(error) => Err(error.into()),
-    }
 }

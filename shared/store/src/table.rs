@@ -3,6 +3,7 @@
 use crate::keys::{Key, PK, SK};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity};
 use belfry_domain::failure::{Failure, FailureKind};
 use serde::Serialize;
@@ -157,6 +158,26 @@ impl Table {
         let read = self.client.get_item().table_name(&self.name).set_key(Some(key_item(&key)));
         read.send().await?;
         Ok(())
+    }
+}
+
+/// What a conditional update answered; none when its condition did not hold.
+pub(crate) fn if_held<T, R>(
+    answer: Result<T, SdkError<UpdateItemError, R>>,
+) -> Result<Option<T>, StoreError>
+where
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -2,11 +2,10 @@
 
 use crate::entity;
 use crate::keys;
-use crate::table::{StoreError, Table, key_item};
+use crate::table::{StoreError, Table, if_held, key_item};
 use crate::transaction::{TRIES, number, pause};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use belfry_domain::failure::{Failure, FailureKind, RateLimit};
 use belfry_domain::ports::Entropy;
 use belfry_domain::throttle::{Rule, Throttled, Tries};
@@ -96,17 +95,7 @@ impl Table {
             .expression_attribute_names("#count", "count")
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":zero", number(0));
-        match call.send().await {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        }
+        if_held(call.send().await).map(drop)
     }
 }
 

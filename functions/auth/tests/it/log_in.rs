@@ -1,6 +1,6 @@
 use crate::{accesses, app, app_over, sessions};
 use belfry_domain::account::{Identity, IdleLimit, Membership, Role, Status};
-use belfry_domain::password::{Password, PasswordHash};
+use belfry_domain::password::{Password, PasswordHash, work};
 use belfry_domain::session::Session;
 use belfry_store::keys;
 use belfry_testkit::gate::Open;
@@ -128,11 +128,13 @@ async fn a_known_and_an_unknown_address_cost_the_same_calls() {
         ("not an address", "wrong"),
     ] {
         let transport = world.db.client("auth", Open);
+        let before = work();
         log_in(email, password).of(&app_over(&world, transport.table())).await;
         all.push((transport.counts(), transport.write_units()));
+        assert_eq!(work() - before, 1, "one hash, whoever it is");
     }
-    // Two throttles read and written, three reads of the person, one failure written down.
-    assert_eq!(all[0].0.values().sum::<usize>(), 8, "{all:?}");
+    // Two throttles read and written, four reads of the person, one failure written down.
+    assert_eq!(all[0].0.values().sum::<usize>(), 9, "{all:?}");
     assert!(all.iter().all(|counts| *counts == all[0]), "{all:?}");
 }
 

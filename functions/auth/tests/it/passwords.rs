@@ -5,12 +5,13 @@ use crate::steps::{
     log_in, log_in_with, mails, own, post, recover, session_of,
 };
 use crate::{accesses, app_over, sessions};
-use belfry_domain::account::{Role, Status};
+use belfry_domain::account::{Identity, Role, Status};
 use belfry_domain::language::Language;
+use belfry_domain::second_factor::{RecoveryCode, SecondFactor};
 use belfry_store::keys;
 use belfry_testkit::gate::Open;
 use belfry_testkit::world::PASSWORD;
-use belfry_testkit::{Answer, Ask, Member, Turnstile, World, ask, in_lockstep};
+use belfry_testkit::{Answer, Ask, Member, Turnstile, Verdict, World, ask, in_lockstep};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -378,4 +379,44 @@ async fn of_many_at_once_with_one_link_one_sets_it() {
     statuses.sort_unstable();
     assert_eq!(statuses, [204, 410, 410, 410]);
     assert_eq!(actions(&world, ann.tenant).await.len(), 1);
+}
+
+/// Between the look at the session and the write, another change ends all sessions: what the ended
+/// session asked for must not overrule it.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_ends_meanwhile_changes_nothing_any_more() {
+    for route in
+        ["POST /me/password", "POST /me/recovery-codes", "POST /me/two-factor", "PATCH /me"]
+    {
+        let world = World::new();
+        let tenant = world.tenant("Globex").await;
+        let ann = world.member(tenant, "ann@globex.example", Role::SuperAdmin).await;
+        let codes = RecoveryCode::set(world.entropy.as_ref());
+        let factor = SecondFactor::enrolled(vec![1], 1, &codes, world.now());
+        world.change_person(&ann, |person| person.second_factor = Some(factor)).await;
+        let (session, _) = world.session(&ann).await;
+        let body = match route {
+            "POST /me/password" => json!({"password": "another-mustard-ninety-kelp"}),
+            "POST /me/two-factor" => json!({"enabled": false}),
+            _ => json!({"language": "ja", "version": 1}),
+        };
+        let asked = ask(route).bearer(world.token_of(&session)).json(body);
+        let gate = Arc::new(Turnstile::new());
+        let app = app_over(&world, world.db.shared("auth", gate.clone()).table());
+        let answer = tokio::spawn(async move { asked.of(&app).await });
+        'held: loop {
+            for held in gate.settle().await {
+                if held.call.operation == "TransactWriteItems" {
+                    break 'held;
+                }
+                gate.release(held.ticket, Verdict::Proceed);
+            }
+        }
+        world.change_person(&ann, |person| *person = person.changed().without_sessions()).await;
+        let key = keys::identity(ann.identity);
+        let before: Identity = world.get(&key).await.unwrap();
+        gate.open();
+        assert_eq!(answer.await.unwrap().verdict(), (401, "unauthenticated"), "{route}");
+        assert_eq!(world.get::<Identity>(&key).await.unwrap(), before, "{route}");
+    }
 }

@@ -170,8 +170,10 @@ async fn before_the_invitation_is_accepted_a_company_has_no_power_over_the_perso
     world.change(&there, |user| user.status = Status::Invited).await;
     let before = person(&world, &ann).await;
     let token = world.token(&boss).await;
-    for required in [true, false] {
-        assert_eq!(require(&world, &token, &there, required).await.status, 200);
+    for (required, state) in [(true, "pending"), (false, "off")] {
+        // Nothing shows of the factor that she has.
+        let answer = require(&world, &token, &there, required).await;
+        assert_eq!(answer.json["two_factor"], json!({"required": required, "state": state}));
         assert_eq!(person(&world, &ann).await, before);
     }
     assert_eq!(reset(&world, &token, &there).await.verdict(), (409, "two_factor_not_enrolled"));

@@ -157,6 +157,10 @@ pub(crate) async fn links(house: &House, tenant: TenantId, other: TenantId) {
     let ask_reset = ask(route).path("id", eve.user).bearer(&token);
     let offered = house.tell(&house.users, route, ask_reset).await;
     assert_eq!(offered.at("/status"), "offered");
+    for expected in [202, 202, 429] {
+        let ask_reset = ask(route).path("id", eve.user).bearer(&token);
+        assert_eq!(house.tell(&house.users, route, ask_reset).await.status, expected);
+    }
     house.settle().await;
     let body = json!({"token": house.mailed_token()});
     assert_eq!(house.send(auth, accept, ask(accept), body.clone()).await.status, 204);
