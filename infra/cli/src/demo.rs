@@ -352,7 +352,7 @@ pub(crate) fn try_next(stack: &Stack) -> String {
         "Try next
   API     {api}
   Log in  {email} / {password}
-  More    .local/stack.json, `cargo run -q -p belfry-cli -- --help`
+  More    .local/stack.json, `target/debug/belfry --help`
 
   # log in, and keep the access token (5 minutes)
   TOKEN=$(curl -s {api}/auth/login -H 'Content-Type: application/json' -d '{log_in}' \\
