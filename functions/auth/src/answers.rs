@@ -13,14 +13,14 @@ use belfry_domain::session::{ClientInfo, RefreshToken, Session};
 use serde::Serialize;
 
 #[derive(Serialize)]
-pub(crate) struct TenantView {
+pub(crate) struct TenantView<'a> {
     id: TenantId,
-    name: String,
+    name: &'a str,
 }
 
-impl From<&Tenant> for TenantView {
-    fn from(tenant: &Tenant) -> Self {
-        Self { id: tenant.id, name: tenant.company.as_str().to_owned() }
+impl<'a> From<&'a Tenant> for TenantView<'a> {
+    fn from(tenant: &'a Tenant) -> Self {
+        Self { id: tenant.id, name: tenant.company.as_str() }
     }
 }
 
@@ -41,12 +41,12 @@ struct Tokens {
 }
 
 #[derive(Serialize)]
-struct Authenticated {
+struct Authenticated<'a> {
     status: &'static str,
     #[serde(flatten)]
     tokens: Tokens,
-    tenant: TenantView,
-    tenants: Vec<TenantView>,
+    tenant: TenantView<'a>,
+    tenants: Vec<TenantView<'a>>,
     user: UserView,
     /// Shown this once.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +60,7 @@ pub(crate) struct Opened<'a> {
     pub(crate) tenant: &'a Tenant,
     pub(crate) user: &'a User,
     /// All that the person may open.
-    pub(crate) tenants: Vec<TenantView>,
+    pub(crate) open: &'a [(Tenant, User)],
     pub(crate) recovery: Option<&'a [RecoveryCode; RECOVERY_CODES]>,
 }
 
@@ -70,12 +70,12 @@ pub(crate) async fn authenticated(
     request: &Request,
     opened: Opened<'_>,
 ) -> Result<Response<Body>, Problem> {
-    let Opened { session, token, tenant, user, tenants, recovery } = opened;
+    let Opened { session, token, tenant, user, open, recovery } = opened;
     let view = |tokens| Authenticated {
         status: "authenticated",
         tokens,
         tenant: tenant.into(),
-        tenants,
+        tenants: open.iter().map(|(tenant, _)| tenant.into()).collect(),
         user: UserView { id: user.id, role: user.role },
         recovery_codes: recovery.map(expose),
     };

@@ -41,9 +41,8 @@ pub(crate) async fn change_password(
         let (session, token) = caller.session.succeed(&raised, user, now, entropy);
         let opens = Some((&session, &caller.session));
         if set(app, request, &grant, &person, (identity, user), password, None, opens).await? {
-            let tenants = open.iter().map(|(tenant, _)| tenant.into()).collect();
             let (session, token) = (&session, &token);
-            let opened = Opened { session, token, tenant, user, tenants, recovery: None };
+            let opened = Opened { session, token, tenant, user, open: &open, recovery: None };
             return authenticated(app, request, opened).await;
         }
     }

@@ -1,11 +1,11 @@
 //! `POST /auth/activation/check`: what a link would do. Changes nothing.
 
 use crate::App;
+use crate::answers::TenantView;
 use belfry_api::auth::origin;
 use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::account::LinkPurpose;
 use belfry_domain::email::EmailAddress;
-use belfry_domain::id::TenantId;
 use belfry_domain::policy::{self, Grant};
 use belfry_domain::secret::{Secret, SecretHash};
 use belfry_domain::text::PersonName;
@@ -16,12 +16,6 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 struct CheckBody {
     token: String,
-}
-
-#[derive(Serialize)]
-struct TenantView<'a> {
-    id: TenantId,
-    name: &'a str,
 }
 
 #[derive(Serialize)]
@@ -50,7 +44,7 @@ pub(crate) async fn check_activation(
     let status = if identity.password.is_none() { "password_required" } else { "login_required" };
     Ok(answer::ok(&Checked {
         status,
-        tenant: TenantView { id: tenant.id, name: tenant.company.as_str() },
+        tenant: tenant.into(),
         user: UserView {
             first_name: &user.first_name,
             last_name: &user.last_name,

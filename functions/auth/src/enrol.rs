@@ -12,10 +12,9 @@ use belfry_api::{Body, Problem, Request, Response, request};
 use belfry_domain::account::Identity;
 use belfry_domain::audit::{AccessKind, Entry, Outcome};
 use belfry_domain::challenge::Wanted;
-use belfry_domain::id::SessionId;
 use belfry_domain::mail::Letter;
 use belfry_domain::policy::{Action, Grant};
-use belfry_domain::second_factor::{Code, RecoveryCode, SecondFactor};
+use belfry_domain::second_factor::{Code, RECOVERY_CODES, RecoveryCode, SecondFactor};
 use belfry_domain::session::Session;
 use belfry_runtime::authenticate::Caller;
 use belfry_runtime::post::reader;
@@ -70,7 +69,7 @@ async fn first_code(
         let recovery = RecoveryCode::set(app.entropy.as_ref());
         let now = app.clock.now();
         let factor = SecondFactor::enrolled(sealed_seed.clone(), step, &recovery, now);
-        let first = First { found: &found, factor, recovery: &recovery, instead_of: *session };
+        let first = First { found: &found, factor, recovery: &recovery };
         let grant = match caller {
             Some(caller) => caller.actor.may(Action::ChangeOwnTwoFactor)?,
             None => found.proof.may(Action::EnrolTwoFactor, &found.user, origin(request))?,
@@ -87,8 +86,7 @@ async fn first_code(
 struct First<'a> {
     found: &'a Found,
     factor: SecondFactor,
-    recovery: &'a [RecoveryCode; belfry_domain::second_factor::RECOVERY_CODES],
-    instead_of: Option<SessionId>,
+    recovery: &'a [RecoveryCode; RECOVERY_CODES],
 }
 
 impl First<'_> {
@@ -100,7 +98,7 @@ impl First<'_> {
         grant: &Grant,
         present: Option<&Session>,
     ) -> Result<Option<Response<Body>>, Problem> {
-        let Self { found, factor, recovery, instead_of } = self;
+        let Self { found, factor, recovery } = self;
         let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
         let (identity, user) = (&found.identity, &found.user);
         let after = Identity { second_factor: Some(factor), ..identity.changed() };
@@ -118,7 +116,7 @@ impl First<'_> {
         let change = PersonChange {
             // Asked for from the profile, this tenant requires it from now on.
             requires: present.map(|_| (user, true)),
-            opens: Some(Opening { session: &session, instead_of }),
+            opens: Some(Opening { session: &session, instead_of: present.map(|old| old.id) }),
             uses: Some(keys::challenge(&found.hash)),
             mails: vec![item],
             notes: found.person.notes(app, changed, &origin(request), Some(user.tenant)),
@@ -129,10 +127,9 @@ impl First<'_> {
             return Ok(None);
         }
         app.post.ring(mail).await;
-        let tenants = found.open.iter().map(|(tenant, _)| tenant.into()).collect();
         let (session, token) = (&session, &token);
         let (tenant, recovery) = (&found.tenant, Some(recovery));
-        let opened = Opened { session, token, tenant, user, tenants, recovery };
+        let opened = Opened { session, token, tenant, user, open: &found.open, recovery };
         authenticated(app, request, opened).await.map(Some)
     }
 }

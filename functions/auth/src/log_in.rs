@@ -130,10 +130,15 @@ impl Right<'_> {
             Err(Refused::Condition(_)) => return Ok(None),
             Err(Refused::Store(error)) => return Err(error.into()),
         }
-        let tenants = self.open.iter().map(|(tenant, _)| tenant.into()).collect();
         let (tenant, user) = (self.tenant, self.user);
-        let opened =
-            Opened { session: &session, token: &token, tenant, user, tenants, recovery: None };
+        let opened = Opened {
+            session: &session,
+            token: &token,
+            tenant,
+            user,
+            open: self.open,
+            recovery: None,
+        };
         authenticated(app, request, opened).await.map(Some)
     }
 }

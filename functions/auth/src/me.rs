@@ -1,11 +1,12 @@
 //! `GET /me`
 
 use crate::App;
+use crate::answers::TenantView;
 use crate::person::Person;
 use belfry_api::{Body, Problem, Request, Response, answer};
 use belfry_domain::account::{Identity, Role, Source, Status, Tenant, User};
 use belfry_domain::email::EmailAddress;
-use belfry_domain::id::{SessionId, TenantId, UserId};
+use belfry_domain::id::{SessionId, UserId};
 use belfry_domain::language::Language;
 use belfry_domain::policy::Action;
 use belfry_domain::second_factor::{SecondFactor, State};
@@ -13,12 +14,6 @@ use belfry_domain::session::Session;
 use belfry_domain::text::{PersonName, Telephone};
 use belfry_runtime::authenticate::Caller;
 use serde::Serialize;
-
-#[derive(Serialize)]
-struct TenantView<'a> {
-    id: TenantId,
-    name: &'a str,
-}
 
 #[derive(Serialize)]
 struct TwoFactorView {
@@ -81,7 +76,7 @@ pub(crate) async fn view<'a>(
             state: State::of(required, factor),
             recovery_codes_left: factor.map(SecondFactor::recovery_codes_left),
         },
-        tenant: TenantView { id: tenant.id, name: tenant.company.as_str() },
+        tenant: tenant.into(),
         session_id: session.id,
         last_login_at: user.last_login_at.map(answer::time),
         created_at: answer::time(user.created_at),

@@ -84,9 +84,8 @@ async fn disable(app: &App, request: &Request, caller: &Caller) -> Result<Respon
         let entry = Entry::about("user", &user.id).changed("two_factor_required", was, false);
         if app.table.change_person(&grant, &entry, change, now, entropy).await? {
             app.post.ring(mail).await;
-            let tenants = open.iter().map(|(tenant, _)| tenant.into()).collect();
             let (session, token) = (&session, &token);
-            let opened = Opened { session, token, tenant, user, tenants, recovery: None };
+            let opened = Opened { session, token, tenant, user, open: &open, recovery: None };
             return authenticated(app, request, opened).await;
         }
     }

@@ -28,8 +28,7 @@ pub(crate) fn refused() -> Problem {
 
 /// Two at once kept changing the same person.
 pub(crate) fn busy() -> Problem {
-    let detail = "The account is being changed elsewhere; try again.";
-    Problem { retry_after: Some(1), ..Problem::new(503, "busy", detail) }
+    Problem::busy("The account is being changed elsewhere; try again.")
 }
 
 /// Rivals at the same person: how often to look again.

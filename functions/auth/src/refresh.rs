@@ -63,8 +63,5 @@ async fn exchange(
             return Ok((rotated, shown.with(successor)));
         }
     }
-    Err(Problem {
-        retry_after: Some(1),
-        ..Problem::new(503, "busy", "The session is being refreshed elsewhere; try again.")
-    })
+    Err(Problem::busy("The session is being refreshed elsewhere; try again."))
 }

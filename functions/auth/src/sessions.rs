@@ -1,19 +1,14 @@
 //! `GET /me/sessions`, `DELETE /me/sessions/{id}`
 
 use crate::App;
+use crate::answers::TenantView;
 use belfry_api::auth::origin;
 use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::account::Status;
 use belfry_domain::audit::{Access, AccessKind, Outcome};
-use belfry_domain::id::{SessionId, TenantId};
+use belfry_domain::id::SessionId;
 use belfry_domain::policy::Action;
 use serde::Serialize;
-
-#[derive(Serialize)]
-struct TenantView<'a> {
-    id: TenantId,
-    name: &'a str,
-}
 
 #[derive(Serialize)]
 struct SessionView<'a> {
@@ -57,7 +52,7 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Response<Body>,
     let items = live.iter().map(|(session, tenant)| SessionView {
         id: session.id,
         current: session.id == caller.session.id,
-        tenant: TenantView { id: tenant.id, name: tenant.company.as_str() },
+        tenant: (*tenant).into(),
         created_at: answer::time(session.created_at),
         last_used_at: answer::time(session.last_used_at),
         ends_at: answer::time(session.ends_at),

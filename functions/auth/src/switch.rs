@@ -42,9 +42,8 @@ pub(crate) async fn switch(app: &App, request: &Request) -> Result<Response<Body
             Err(Refused::Condition(_)) => continue,
             Err(Refused::Store(error)) => return Err(error.into()),
         }
-        let tenants = open.iter().map(|(tenant, _)| tenant.into()).collect();
         let (session, token) = (&session, &token);
-        let opened = Opened { session, token, tenant, user, tenants, recovery: None };
+        let opened = Opened { session, token, tenant, user, open: &open, recovery: None };
         return authenticated(app, request, opened).await;
     }
     Err(busy())

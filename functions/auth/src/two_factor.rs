@@ -164,10 +164,10 @@ impl Found {
                 if !app.table.open_session_by_code(change, &access, entropy).await? {
                     return Ok(None);
                 }
-                let tenants = self.open.iter().map(|(tenant, _)| tenant.into()).collect();
                 let (session, token) = (&session, &token);
                 let (tenant, user) = (&self.tenant, &self.user);
-                let opened = Opened { session, token, tenant, user, tenants, recovery: None };
+                let opened =
+                    Opened { session, token, tenant, user, open: &self.open, recovery: None };
                 authenticated(app, request, opened).await.map(Some)
             }
             other => {

@@ -85,7 +85,7 @@ pub(crate) async fn create_tenant(app: &App, command: Command) -> Result<Value, 
         }
     }
     let detail = "The address of the first user is being changed elsewhere; try again.";
-    Err(Problem { retry_after: Some(1), ..Problem::new(503, "busy", detail) })
+    Err(Problem::busy(detail))
 }
 
 /// Makes the tenant; none when the person of its first user changed meanwhile.

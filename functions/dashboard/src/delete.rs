@@ -15,6 +15,7 @@ use belfry_domain::telemetry::Damaged;
 use belfry_domain::telemetry::event::{BadName, EndpointRef, Event, Happening, Kind};
 use belfry_domain::telemetry::part::{Part, PartId};
 use belfry_domain::telemetry::stream::{Stream, sha256};
+use belfry_runtime::post;
 use belfry_store::outbox;
 use belfry_store::transaction::Transaction;
 use serde::Serialize;
@@ -52,10 +53,7 @@ pub(crate) async fn endpoint(app: &App, request: &Request) -> Result<Response<Bo
     let entry = Entry::about("endpoint", &format!("{product}/{id}")).set("removed", true);
     let done = app.table.commit(&grant, &entry, change, now, app.entropy.as_ref()).await;
     done.map_err(|refused| Problem::from(refused.unexpected()))?;
-    if let Err(error) = app.bell.ring(&ring.to_string()).await {
-        // The sweep will find the entry.
-        tracing::warn!(error = belfry_runtime::log::whole(&error), "outbox not rung");
-    }
+    post::ring(app.bell.as_ref(), ring).await;
     Ok(answer::json(202, &RemovalView { product, id: &id, status: "removing" }))
 }
 

@@ -5,10 +5,10 @@ use belfry_domain::id::OutboxId;
 use belfry_domain::mail::{LinkMismatch, Mail};
 use belfry_domain::outbox::{Next, OutboxEntry, Outgoing};
 use belfry_runtime::keys::SealError;
+use belfry_runtime::log::whole;
 use belfry_runtime::mail::MailError;
 use belfry_runtime::queue::{FifoMessage, QueueUnavailable};
 use belfry_store::StoreError;
-use std::error::Error;
 
 /// What became of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Outcome {
     }
 }
 
-/// Why an entry did not leave.
+/// Why an entry did not leave. It is logged with its causes: none of them holds an address or a link.
 #[derive(Debug, thiserror::Error)]
 enum Undelivered {
     #[error(transparent)]
@@ -79,7 +79,7 @@ impl App {
         let now = self.clock.now();
         let why = match (error.lasting(), claim.entry().after_failure(now)) {
             (None, Next::Retry(at)) => {
-                let cause = causes(&error);
+                let cause = whole(&error);
                 tracing::warn!(outbox.id = %id, outbox.attempts = attempts, cause, "postponed");
                 self.table.reschedule_outbox(claim, at).await?;
                 return Ok(Outcome::Postponed);
@@ -87,7 +87,7 @@ impl App {
             (None, Next::GiveUp) => "given_up",
             (Some(why), _) => why,
         };
-        let cause = causes(&error);
+        let cause = whole(&error);
         tracing::error!(outbox.id = %id, outbox.attempts = attempts, why, cause, "parked");
         self.table.park_outbox(claim, why, now).await?;
         Ok(Outcome::Parked)
@@ -121,15 +121,4 @@ impl App {
         let context = [("purpose", "mail-link"), ("outbox", id.as_str())];
         Ok(String::from_utf8(self.sealer.open(sealed, &context).await?)?)
     }
-}
-
-/// The error and what it came from, for the log. None of them holds an address or a link.
-fn causes(error: &Undelivered) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

@@ -58,8 +58,7 @@ impl Target {
 
 /// Two at once kept changing the same user.
 pub(crate) fn busy() -> Problem {
-    let detail = "The user is being changed elsewhere; try again.";
-    Problem { retry_after: Some(1), ..Problem::new(503, "busy", detail) }
+    Problem::busy("The user is being changed elsewhere; try again.")
 }
 
 /// Rivals at the same user: how often to look again.

@@ -134,6 +134,11 @@ impl Problem {
         Self { internal, ..Self::new(500, "internal", "Something went wrong on our side.") }
     }
 
+    /// 503: rivals at the same thing were faster again and again; trying once more is right.
+    pub fn busy(detail: &str) -> Self {
+        Self { retry_after: Some(1), ..Self::new(503, "busy", detail) }
+    }
+
     /// 404: unknown, or another tenant's.
     pub fn not_found() -> Self {
         Self::new(404, "not_found", "There is no such resource.")

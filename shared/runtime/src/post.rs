@@ -107,17 +107,22 @@ impl Post {
         Ok(OutboxEntry::new(id, Outgoing::Nothing, now))
     }
 
-    /// Rings for an entry that is in the table. A lost ring costs a minute, until the sweep.
+    /// [`ring`]s for an entry.
     pub async fn ring(&self, id: OutboxId) {
-        if let Err(error) = self.bell.ring(&id.to_string()).await {
-            tracing::warn!(error = crate::log::whole(&error), "outbox not rung");
-        }
+        ring(self.bell.as_ref(), id).await;
     }
 
     async fn seal(&self, id: OutboxId, page: Page, secret: &Secret) -> Result<Vec<u8>, SealError> {
         let link = format!("{}{}#{}", self.console, page.path(), secret.expose_text());
         let context = [("purpose", "mail-link"), ("outbox", &id.to_string())];
         self.sealer.seal(link.as_bytes(), &context).await
+    }
+}
+
+/// Rings for an outbox entry that is in the table. A lost ring costs a minute, until the sweep.
+pub async fn ring(bell: &dyn Doorbell, id: OutboxId) {
+    if let Err(error) = bell.ring(&id.to_string()).await {
+        tracing::warn!(error = crate::log::whole(&error), "outbox not rung");
     }
 }
 
