@@ -234,7 +234,8 @@ async fn one_changes_oneself_and_moves_between_companies() {
     let me = admin.send(patch).await.is(200);
     assert_eq!((&me["first_name"], &me["language"]), (&json!("Augusta"), &json!("ko")));
 
-    let plain = tenant.log_in().await;
+    let opened = start(anon, &tenant.email).await.is(200);
+    let plain = anon.bearing(opened["access_token"].as_str().unwrap());
 
     // A second company, whose first super admin is the same person.
     let command = crate::tenant::create_tenant(&tenant.email, 1, "en");
@@ -246,15 +247,19 @@ async fn one_changes_oneself_and_moves_between_companies() {
     })
     .await;
     admin.post("/auth/activation", &json!({"token": token})).await.is(200);
-    let there = json!({"tenant_id": created["tenant"]["id"]});
+    let to_there = |session: &Value| {
+        json!({"tenant_id": created["tenant"]["id"], "refresh_token": session["refresh_token"]})
+    };
     // It requires the second factor, which this session was opened without.
-    plain.post("/auth/tenant", &there).await.is_problem(403, "two_factor_required");
+    plain.post("/auth/tenant", &to_there(&opened)).await.is_problem(403, "two_factor_required");
     let offer = start(anon, &tenant.email).await.is(200);
     let mut app = App::new(&offer);
     let session = enrol(anon, &offer, &mut app).await;
     assert_eq!(session["tenants"].as_array().unwrap().len(), 2);
     let person = anon.bearing(session["access_token"].as_str().unwrap());
-    let moved = person.post("/auth/tenant", &there).await.is(200);
+    let alone = json!({"tenant_id": created["tenant"]["id"]});
+    person.post("/auth/tenant", &alone).await.is_problem(401, "session_over");
+    let moved = person.post("/auth/tenant", &to_there(&session)).await.is(200);
     assert_eq!(moved["tenant"]["id"], created["tenant"]["id"]);
     person.get("/me").await.is(401);
 }

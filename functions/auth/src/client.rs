@@ -39,16 +39,32 @@ impl Client {
         if browser { Self::Browser } else { Self::Other }
     }
 
-    /// The refresh token that a request shows.
+    /// The refresh token of a request whose body is nothing else.
     ///
     /// # Errors
     /// Those of a body; 401 when there is none.
     pub(crate) fn token(self, request: &Request) -> Result<RefreshToken, Problem> {
-        let token = match self {
-            Self::Browser => cookie(request).ok_or_else(session_over)?.parse(),
-            Self::Other => request::body::<RefreshBody>(request)?.refresh_token.parse(),
+        let body = match self {
+            Self::Browser => None,
+            Self::Other => Some(request::body::<RefreshBody>(request)?.refresh_token),
         };
-        token.map_err(|_| session_over())
+        self.token_beside(request, body.as_deref())
+    }
+
+    /// The refresh token of a request: a browser's in its cookie, any other's as its body has it.
+    ///
+    /// # Errors
+    /// 401 when there is none.
+    pub(crate) fn token_beside(
+        self,
+        request: &Request,
+        in_body: Option<&str>,
+    ) -> Result<RefreshToken, Problem> {
+        let shown = match self {
+            Self::Browser => cookie(request),
+            Self::Other => in_body,
+        };
+        shown.and_then(|text| text.parse().ok()).ok_or_else(session_over)
     }
 
     /// What goes into the answer's body.

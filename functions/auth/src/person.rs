@@ -13,7 +13,7 @@ use belfry_domain::throttle::{PASSWORD_FROM_SOURCE, PASSWORD_OF_ACCOUNT};
 use belfry_runtime::authenticate::Caller;
 use belfry_store::StoreError;
 use belfry_store::throttle::NotNow;
-use futures::future::{try_join, try_join_all};
+use futures::future::try_join;
 
 /// Whoever it is, or nobody.
 pub(crate) struct Person {
@@ -103,8 +103,8 @@ impl Person {
         others.map(|m| (m.tenant, note(m.user))).collect()
     }
 
-    /// Writes a failure down in every tenant of the person; for nobody, beside all tenants, so that
-    /// it costs the same.
+    /// Writes a failure down in every tenant of the person; for nobody, beside all tenants: one call,
+    /// whoever it is.
     pub(crate) async fn note_failure(
         &self,
         app: &App,
@@ -121,10 +121,7 @@ impl Person {
             let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
             notes.push((None, Access::new(kind, Outcome::Failure, None, origin, now, entropy)));
         }
-        let write = |(tenant, access): (Option<TenantId>, Access)| async move {
-            app.table.note_access(tenant, &access).await
-        };
-        try_join_all(notes.into_iter().map(write)).await.map(drop)
+        app.table.note_accesses(&notes).await
     }
 }
 

@@ -10,6 +10,7 @@ use belfry_domain::policy::Actor;
 use belfry_domain::secret::Secret;
 use belfry_domain::session::{RefreshToken, Session, Worth};
 use belfry_runtime::keys::{open_successor, seal_successor};
+use belfry_store::StoreError;
 
 /// Rivals with the same token: the first rotates, the others find its rotation at the second look.
 const LOOKS: usize = 4;
@@ -19,6 +20,21 @@ pub(crate) async fn refresh(app: &App, request: &Request) -> Result<Response<Bod
     let shown = client.token(request)?;
     let (session, token) = exchange(app, request, &shown).await?;
     refreshed(app, request, &session, &token).await
+}
+
+/// Who shows a token that had been given up already has stolen it, or its owner's was stolen: the
+/// session ends for both.
+pub(crate) async fn end_reused(
+    app: &App,
+    request: &Request,
+    session: &Session,
+) -> Result<Problem, StoreError> {
+    app.table.end_session(session.identity, session.id).await?;
+    let (kind, failure, user) = (AccessKind::RefreshReused, Outcome::Failure, Some(session.user));
+    let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
+    let access = Access::new(kind, failure, user, &origin(request), now, entropy);
+    app.table.note_access(Some(session.tenant), &access).await?;
+    Ok(session_over())
 }
 
 /// The session behind a refresh token, and the token that works from now on.
@@ -39,12 +55,7 @@ async fn exchange(
             return Err(session_over());
         }
         if worth == Worth::Reused {
-            app.table.end_session(session.identity, session.id).await?;
-            let (kind, failure) = (AccessKind::RefreshReused, Outcome::Failure);
-            let user = Some(session.user);
-            let access = Access::new(kind, failure, user, &origin(request), now, entropy);
-            app.table.note_access(Some(session.tenant), &access).await?;
-            return Err(session_over());
+            return Err(end_reused(app, request, &session).await?);
         }
         let idle = seen.tenant.session_timeout;
         Actor::of(&session, &seen.identity, &seen.user, idle, now, origin(request))

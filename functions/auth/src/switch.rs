@@ -2,10 +2,13 @@
 
 use crate::App;
 use crate::answers::{Opened, authenticated};
+use crate::client::{Client, session_over};
 use crate::person::{LOOKS, Person, busy};
+use crate::refresh::end_reused;
 use belfry_api::auth::origin;
 use belfry_api::{Body, Problem, Request, Response, request};
 use belfry_domain::audit::{Access, AccessKind, Outcome};
+use belfry_domain::session::Worth;
 use belfry_store::sessions::Opening;
 use belfry_store::transaction::Refused;
 use serde::Deserialize;
@@ -14,12 +17,20 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 struct SwitchBody {
     tenant_id: String,
+    refresh_token: Option<String>,
 }
 
 pub(crate) async fn switch(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
     for _ in 0..LOOKS {
         let caller = app.authenticator.caller(request).await?;
         let body: SwitchBody = request::body(request)?;
+        // An access token lives five minutes: alone it must not become a session of hours.
+        let shown = Client::of(request).token_beside(request, body.refresh_token.as_deref())?;
+        match caller.session.worth(&shown, app.clock.now()) {
+            Worth::Current | Worth::Previous { .. } => {}
+            Worth::Foreign => return Err(session_over()),
+            Worth::Reused => return Err(end_reused(app, request, &caller.session).await?),
+        }
         let person = Person::with(app, caller.identity.id).await?;
         let open = person.open(app).await?;
         let wanted = person.choose(&open, Some(&body.tenant_id));

@@ -179,7 +179,7 @@ pub const ROUTES: &[Route] = &[
         answer: (200, Some("Authenticated")),
         problems: &[
             (400, "malformed"),
-            (401, "unauthenticated"),
+            (401, "unauthenticated, session_over"),
             (403, "two_factor_required"),
             (404, "not_found"),
             (415, "unsupported_media_type"),

@@ -256,7 +256,13 @@ fn log_in() -> Map<String, Value> {
             ]),
         ),
         ("Confirmed", object([("confirmed_until", time())])),
-        ("SwitchTenant", closed([("tenant_id", text())])),
+        (
+            "SwitchTenant",
+            closed([
+                ("tenant_id", text()),
+                ("refresh_token?", secret("The session's latest one; a browser's is in its cookie.")),
+            ]),
+        ),
     ])
 }
 

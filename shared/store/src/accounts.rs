@@ -253,9 +253,7 @@ impl Table {
         }
         let done = held(writes.run(self, entropy).await)?;
         if done {
-            for (tenant, access) in later {
-                self.note_access(*tenant, access).await?;
-            }
+            self.note_accesses(later).await?;
         }
         Ok(done)
     }

@@ -204,9 +204,9 @@ impl Table {
         let later = change.notes.split_off(change.notes.len().min(NOTES));
         let done = held(self.commit(grant, entry, change.writes()?, now, entropy).await)?;
         if done {
-            for (tenant, access) in &later {
-                self.note_access(Some(*tenant), access).await?;
-            }
+            let later: Vec<_> =
+                later.into_iter().map(|(tenant, access)| (Some(tenant), access)).collect();
+            self.note_accesses(&later).await?;
         }
         Ok(done)
     }

@@ -177,8 +177,7 @@ async fn whole_run(secrets: &mut Secrets) {
     secrets.of(&inside);
 
     // From within.
-    let token = inside.at("/access_token");
-    from_within(&world, token, &phone, there.tenant, secrets).await;
+    from_within(&world, &inside, &phone, there.tenant, secrets).await;
 
     // A link that sets a password, a changed one, and one that accepts an invitation.
     secrets.of(
@@ -244,11 +243,12 @@ async fn whole_run(secrets: &mut Secrets) {
 /// What somebody who is logged in does.
 async fn from_within(
     world: &World,
-    token: &str,
+    inside: &Answer,
     phone: &Phone,
     tenant: TenantId,
     secrets: &mut Secrets,
 ) {
+    let token = inside.at("/access_token");
     let proof = json!({"password": PASSWORD, "code": phone.code(world.now())});
     secrets.of(&own(world, token, "/auth/confirm", proof).await);
     world.wait(STEP);
@@ -262,7 +262,8 @@ async fn from_within(
     secrets.of(&send(world, ask("PATCH /me").bearer(token).json(profile)).await);
     secrets.of(&send(world, ask("GET /me").bearer(token)).await);
     secrets.of(&send(world, ask("GET /me/sessions").bearer(token)).await);
-    let switched = own(world, token, "/auth/tenant", json!({"tenant_id": tenant})).await;
+    let to_there = json!({"tenant_id": tenant, "refresh_token": inside.at("/refresh_token")});
+    let switched = own(world, token, "/auth/tenant", to_there).await;
     secrets.of(&switched);
     let shown = json!({"refresh_token": switched.at("/refresh_token")});
     let next = post(world, "/auth/refresh", shown.clone()).await;

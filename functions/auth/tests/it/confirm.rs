@@ -156,8 +156,9 @@ async fn a_code_makes_a_session_from_before_one_with_two_factors() {
     world.change(&ann, |user| user.two_factor_required = false).await;
     let opened = crate::steps::log_in(&world, &ann).await;
     let token = opened.at("/access_token");
+    let switching = json!({"tenant_id": initech, "refresh_token": opened.at("/refresh_token")});
     require(&world, &there).await;
-    let switch = async || own(&world, token, "/auth/tenant", json!({"tenant_id": initech})).await;
+    let switch = async || own(&world, token, "/auth/tenant", switching.clone()).await;
     assert_eq!(switch().await.verdict(), (403, "two_factor_required"));
     let proof = json!({"password": PASSWORD, "code": inside.phone.code(world.now())});
     assert_eq!(own(&world, token, "/auth/confirm", proof).await.status, 200);

@@ -194,7 +194,8 @@ pub(crate) async fn profile(house: &House, tenant: TenantId, other: TenantId) {
     let (switch, codes) = ("POST /auth/tenant", "POST /me/recovery-codes");
     let auth = &house.auth;
     let hal = house.world.member(tenant, "hal@globex.com", Role::Admin).await;
-    let token = house.world.token(&hal).await;
+    let (session, refresh) = house.world.session(&hal).await;
+    let (token, refresh) = (house.world.token_of(&session), refresh.expose_text());
     house.guarded(auth, change, &token, json!({"version": 1})).await;
     house.guarded(auth, password, &token, json!({"password": "x"})).await;
     house.guarded(auth, switch, &token, json!({"tenant_id": tenant})).await;
@@ -220,14 +221,17 @@ pub(crate) async fn profile(house: &House, tenant: TenantId, other: TenantId) {
     let off = house.tell(auth, codes, ask(codes).bearer(&token)).await;
     assert_eq!(off.verdict(), (409, "two_factor_off"));
     let unknown = TenantId::new(house.clock.now(), &SeededEntropy::new(6));
-    let unknown = house.by(switch, &token, json!({"tenant_id": unknown})).await;
+    let to = |tenant: TenantId, refresh: &str| {
+        json!({"tenant_id": tenant, "refresh_token": refresh})
+    };
+    let unknown = house.by(switch, &token, to(unknown, &refresh)).await;
     assert_eq!(unknown.status, 404);
     let there = house.world.member(other, "hal@globex.com", Role::ReadOnly).await;
-    let moved = house.by(switch, &token, json!({"tenant_id": other})).await;
+    let moved = house.by(switch, &token, to(other, &refresh)).await;
     assert_eq!(moved.at("/tenant/id"), other.to_string());
     let token = moved.at("/access_token").to_owned();
     house.world.change(&there, |user| user.two_factor_required = true).await;
-    let past = house.by(switch, &token, json!({"tenant_id": tenant})).await;
+    let past = house.by(switch, &token, to(tenant, moved.at("/refresh_token"))).await;
     assert_eq!(past.verdict(), (403, "two_factor_required"));
     let (old, _) = house.world.session(&hal).await;
     house.clock.advance(SignedDuration::from_secs(601));
