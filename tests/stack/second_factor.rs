@@ -247,9 +247,7 @@ async fn one_changes_oneself_and_moves_between_companies() {
     })
     .await;
     admin.post("/auth/activation", &json!({"token": token})).await.is(200);
-    let to_there = |session: &Value| {
-        json!({"tenant_id": created["tenant"]["id"], "refresh_token": session["refresh_token"]})
-    };
+    let to_there = |session: &Value| json!({"tenant_id": created["tenant"]["id"], "refresh_token": session["refresh_token"]});
     // It requires the second factor, which this session was opened without.
     plain.post("/auth/tenant", &to_there(&opened)).await.is_problem(403, "two_factor_required");
     let offer = start(anon, &tenant.email).await.is(200);

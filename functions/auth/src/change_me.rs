@@ -37,7 +37,7 @@ pub(crate) async fn change_me(app: &App, request: &Request) -> Result<Response<B
         return Err(Problem::new(409, "not_editable", detail));
     }
     if body.version != user.version {
-        return Err(stale(user.version));
+        return Err(Problem::stale(user.version));
     }
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     for _ in 0..LOOKS {
@@ -57,15 +57,10 @@ pub(crate) async fn change_me(app: &App, request: &Request) -> Result<Response<B
         }
         let stored = app.table.user(user.tenant, user.id).await?.ok_or_else(refused)?;
         if stored.version != user.version {
-            return Err(stale(stored.version));
+            return Err(Problem::stale(stored.version));
         }
     }
     Err(busy())
-}
-
-fn stale(present: u64) -> Problem {
-    let detail = format!("It was changed meanwhile; the present version is {present}.");
-    Problem::new(409, "version_conflict", detail)
 }
 
 /// The user as it becomes, and the wanted language; every fault at once.

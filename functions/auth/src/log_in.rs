@@ -97,10 +97,7 @@ impl Right<'_> {
                 Ok(Some(answer::ok(&view)))
             }
             // The challenge is for a recovery code: no other way leads in.
-            State::Locked => {
-                let challenge = Some(Box::new(self.challenge(app).await?));
-                Err(Problem { challenge, ..two_factor_locked() })
-            }
+            State::Locked => Err(two_factor_locked().with_challenge(self.challenge(app).await?)),
         }
     }
 

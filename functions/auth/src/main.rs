@@ -28,7 +28,12 @@ async fn main() -> Result<(), Error> {
     let tokens = Tokens::new(console.clone(), &key.public_key().await?)?;
     let clock = Arc::new(SystemClock);
     let app = App {
-        authenticator: Authenticator::new(table.clone(), tokens.clone(), clock.clone()),
+        authenticator: Authenticator::new(
+            table.clone(),
+            tokens.clone(),
+            clock.clone(),
+            entropy.clone(),
+        ),
         table,
         tokens,
         signer: Arc::new(key),

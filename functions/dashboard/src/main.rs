@@ -21,13 +21,13 @@ async fn main() -> Result<(), Error> {
     table.warm_up().await?;
     bell.warm_up().await?;
     let tokens = Tokens::new(console.clone(), &key.public_key().await?)?;
-    let clock = Arc::new(SystemClock);
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let app = App {
-        authenticator: Authenticator::new(table.clone(), tokens, clock.clone()),
+        authenticator: Authenticator::new(table.clone(), tokens, clock.clone(), entropy.clone()),
         table,
         bell: Arc::new(bell),
         clock,
-        entropy: Arc::new(SystemEntropy),
+        entropy,
     };
     http::serve(app, console).await
 }

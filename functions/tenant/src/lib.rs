@@ -44,4 +44,8 @@ impl Routes for App {
             _ => Err(Problem::not_found()),
         }
     }
+
+    fn authenticator(&self) -> Option<&Authenticator> {
+        Some(&self.authenticator)
+    }
 }

@@ -18,13 +18,13 @@ async fn main() -> Result<(), Error> {
     table.warm_up().await?;
     let key = KmsKey::new(aws.kms(), env::required(env::SIGNING_KEY_ID)?).public_key().await?;
     let tokens = Tokens::new(console.clone(), &key)?;
-    let clock = Arc::new(SystemClock);
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let app = App {
-        authenticator: Authenticator::new(table.clone(), tokens, clock.clone()),
+        authenticator: Authenticator::new(table.clone(), tokens, clock.clone(), entropy.clone()),
         table,
         key,
         clock,
-        entropy: Arc::new(SystemEntropy),
+        entropy,
     };
     http::serve(app, console).await
 }

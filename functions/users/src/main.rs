@@ -27,7 +27,7 @@ async fn main() -> Result<(), Error> {
     let post =
         Post { sealer, bell: Arc::new(bell), console: console.clone(), entropy: entropy.clone() };
     let app = App {
-        authenticator: Authenticator::new(table.clone(), tokens, clock.clone()),
+        authenticator: Authenticator::new(table.clone(), tokens, clock.clone(), entropy.clone()),
         table,
         post,
         clock,

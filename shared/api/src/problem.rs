@@ -1,6 +1,7 @@
 //! Errors as problem details (RFC 9457). The one place that knows status codes.
 
 use belfry_domain::failure::{Failure, FailureKind, FieldError, RateLimit};
+use belfry_domain::policy::Denial;
 use lambda_http::{Body, Response};
 use serde::Serialize;
 use std::error::Error;
@@ -18,12 +19,23 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// Seconds for `Retry-After`.
     pub retry_after: Option<u32>,
-    /// The rule that was broken, when it was too often.
-    pub rate_limit: Option<Box<RateLimit>>,
-    /// A challenge that the client may still answer.
-    pub challenge: Option<Box<ChallengeView>>,
+    /// What few problems have.
+    pub extra: Option<Box<Extra>>,
     /// What the log shall say; never sent.
     pub internal: Option<String>,
+}
+
+/// What few problems have.
+#[derive(Debug, Clone, Default)]
+pub struct Extra {
+    /// The rule that was broken, when it was too often.
+    pub rate_limit: Option<RateLimit>,
+    /// What was denied, to be written down; never sent.
+    pub denial: Option<Denial>,
+    /// A challenge that the client may still answer.
+    pub challenge: Option<ChallengeView>,
+    /// The present version of what a client knew an older one of.
+    pub version: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -45,6 +57,8 @@ struct ProblemView<'a> {
     errors: Vec<FieldView<'a>>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     challenge: Option<&'a ChallengeView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
 }
 
 /// A challenge, as clients see it.
@@ -54,6 +68,14 @@ pub struct ChallengeView {
     pub challenge: String,
     /// For so many seconds.
     pub expires_in: i64,
+}
+
+impl Extra {
+    fn of(error: &impl Failure) -> Option<Box<Self>> {
+        let (rate_limit, denial) = (error.rate_limit(), error.denial());
+        let some = rate_limit.is_some() || denial.is_some();
+        some.then(|| Box::new(Self { rate_limit, denial, ..Self::default() }))
+    }
 }
 
 impl<E: Failure> From<E> for Problem {
@@ -79,8 +101,7 @@ impl<E: Failure> From<E> for Problem {
             detail: sentence(&error.to_string()),
             errors: error.fields().to_vec(),
             retry_after,
-            rate_limit: error.rate_limit().map(Box::new),
-            challenge: None,
+            extra: Extra::of(&error),
             internal: chain(error.source()),
         }
     }
@@ -117,8 +138,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after: None,
-            rate_limit: None,
-            challenge: None,
+            extra: None,
             internal: None,
         }
     }
@@ -139,6 +159,25 @@ impl Problem {
         Self { retry_after: Some(1), ..Self::new(503, "busy", detail) }
     }
 
+    /// 409: changed since the client looked.
+    pub fn stale(present: u64) -> Self {
+        let detail = format!("It was changed meanwhile; the present version is {present}.");
+        let extra = Extra { version: Some(present), ..Extra::default() };
+        Self { extra: Some(Box::new(extra)), ..Self::new(409, "version_conflict", detail) }
+    }
+
+    /// The same with a challenge that the client may still answer.
+    #[must_use]
+    pub fn with_challenge(self, challenge: ChallengeView) -> Self {
+        let extra = Extra { challenge: Some(challenge), ..Extra::default() };
+        Self { extra: Some(Box::new(extra)), ..self }
+    }
+
+    /// What was denied, to be written down.
+    pub fn denial(&self) -> Option<&Denial> {
+        self.extra.as_ref()?.denial.as_ref()
+    }
+
     /// 404: unknown, or another tenant's.
     pub fn not_found() -> Self {
         Self::new(404, "not_found", "There is no such resource.")
@@ -151,6 +190,7 @@ impl Problem {
 
     /// The answer to the client; `instance` is the request id.
     pub fn response(&self, instance: &str) -> Response<Body> {
+        let extra = self.extra.as_deref();
         let view = ProblemView {
             r#type: "about:blank",
             title: self.title(),
@@ -168,7 +208,8 @@ impl Problem {
                 .iter()
                 .map(|e| FieldView { pointer: &e.pointer, code: e.code, detail: &e.detail })
                 .collect(),
-            challenge: self.challenge.as_deref(),
+            challenge: extra.and_then(|extra| extra.challenge.as_ref()),
+            version: extra.and_then(|extra| extra.version),
         };
         // A struct of strings and numbers always serializes.
         let body = serde_json::to_string(&view).unwrap_or_default();
@@ -180,7 +221,7 @@ impl Problem {
         }
         // draft-ietf-httpapi-ratelimit-headers: nothing remains for so many seconds.
         if let (Some(RateLimit { policy, quota, window }), Some(seconds)) =
-            (self.rate_limit.as_deref(), self.retry_after)
+            (extra.and_then(|extra| extra.rate_limit.as_ref()), self.retry_after)
         {
             builder = builder
                 .header("ratelimit-policy", format!("\"{policy}\";q={quota};w={window}"))

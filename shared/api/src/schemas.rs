@@ -165,6 +165,10 @@ fn problems() -> Map<String, Value> {
                     "expires_in?",
                     json!({"type": "integer", "description": "Seconds of the challenge."}),
                 ),
+                (
+                    "version?",
+                    json!({"type": "integer", "description": "With `version_conflict`: the present one."}),
+                ),
             ]),
         ),
         (
@@ -260,7 +264,10 @@ fn log_in() -> Map<String, Value> {
             "SwitchTenant",
             closed([
                 ("tenant_id", text()),
-                ("refresh_token?", secret("The session's latest one; a browser's is in its cookie.")),
+                (
+                    "refresh_token?",
+                    secret("The session's latest one; a browser's is in its cookie."),
+                ),
             ]),
         ),
     ])

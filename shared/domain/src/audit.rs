@@ -3,7 +3,7 @@
 //! in the chain.
 
 use crate::id::{AuditId, TenantId, UserId};
-use crate::policy::{Author, Grant, Origin};
+use crate::policy::{Author, Denial, Grant, Origin};
 use crate::ports::{Entropy, random};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -235,6 +235,9 @@ pub struct Access {
     pub user: Option<UserId>,
     /// What.
     pub action: AccessKind,
+    /// What was denied, by the name of its action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denied: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
     /// On which request.
@@ -259,10 +262,18 @@ impl Access {
             at: now,
             user,
             action,
+            denied: None,
             outcome,
             request_id: origin.request_id.clone(),
             source_address: origin.source_address.clone(),
         }
+    }
+
+    /// A try of what was not allowed.
+    pub fn denied(denial: &Denial, origin: &Origin, now: Timestamp, entropy: &dyn Entropy) -> Self {
+        let (kind, user) = (AccessKind::Denied, Some(denial.user));
+        let denied = Some(denial.action.name().to_owned());
+        Self { denied, ..Self::new(kind, Outcome::Denied, user, origin, now, entropy) }
     }
 }
 
@@ -299,6 +310,15 @@ pub enum AccessKind {
     /// A second factor was enrolled, reset, recovered or locked: likewise.
     #[serde(rename = "two_factor.changed")]
     TwoFactorChanged,
+    /// The list of users was exported.
+    #[serde(rename = "user.export")]
+    Export,
+    /// All that is held of a person was looked at.
+    #[serde(rename = "user.read_data")]
+    ReadUserData,
+    /// Somebody tried what the role does not allow, or not without a fresh proof.
+    #[serde(rename = "access.denied")]
+    Denied,
 }
 
 /// How it ended.
@@ -309,6 +329,8 @@ pub enum Outcome {
     Success,
     /// Turned away.
     Failure,
+    /// Known, and not allowed.
+    Denied,
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What every error of a use case can say about itself, so that one conversion (in `api`) answers
 //! for all of them.
 
+use crate::policy::Denial;
 use std::error::Error;
 
 /// Which kind of failure an error is. `api` alone maps a kind to an HTTP status code.
@@ -78,6 +79,10 @@ pub trait Failure: Error {
     /// Every faulty field at once; empty when the failure is not about fields.
     fn fields(&self) -> &[FieldError] {
         &[]
+    }
+    /// What was denied, when it was a matter of rights.
+    fn denial(&self) -> Option<Denial> {
+        None
     }
     /// The rule, when it was too often.
     fn rate_limit(&self) -> Option<RateLimit> {

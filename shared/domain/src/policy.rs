@@ -29,6 +29,32 @@ pub enum Action {
     RequireTwoFactor,
     /// Reset somebody's second factor.
     ResetTwoFactor,
+    /// See the users and export their list.
+    ReadUsers,
+    /// Add a user of this role.
+    CreateUser(Role),
+    /// Change a user of this role: names, numbers, status; for another role it takes both.
+    ChangeUser(Role),
+    /// Delete a user of this role.
+    DeleteUser(Role),
+    /// Mail a user of this role a new activation link.
+    InviteUser(Role),
+    /// Import users; each row is [`Self::CreateUser`] of its role.
+    ImportUsers,
+    /// See all that is held of a person.
+    ReadUserData,
+    /// Erase what is held of a deleted user of this role.
+    EraseUser(Role),
+    /// See the tenant's settings.
+    ReadSettings,
+    /// Change the tenant's settings.
+    ChangeSettings,
+    /// See and verify the audit trail.
+    ReadAudit,
+    /// See how to reach support.
+    ReadSupport,
+    /// Ask support for help.
+    CreateTicket,
     /// Remove an endpoint.
     DeleteEndpoint,
     /// See product credentials, never their secrets.
@@ -56,8 +82,21 @@ pub enum Action {
 }
 
 impl Action {
-    /// All of them.
-    pub const ALL: [Self; 20] = [
+    /// All of them, each that is about a role once for every role.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let about = [
+            Self::CreateUser,
+            Self::ChangeUser,
+            Self::DeleteUser,
+            Self::InviteUser,
+            Self::EraseUser,
+        ];
+        let about = about.into_iter().flat_map(|action| Role::ALL.into_iter().map(action));
+        Self::PLAIN.into_iter().chain(about)
+    }
+
+    /// Those that are about no role.
+    const PLAIN: [Self; 28] = [
         Self::ReadDashboard,
         Self::ReadProfile,
         Self::ChangeProfile,
@@ -66,6 +105,14 @@ impl Action {
         Self::ChangeOwnTwoFactor,
         Self::RequireTwoFactor,
         Self::ResetTwoFactor,
+        Self::ReadUsers,
+        Self::ImportUsers,
+        Self::ReadUserData,
+        Self::ReadSettings,
+        Self::ChangeSettings,
+        Self::ReadAudit,
+        Self::ReadSupport,
+        Self::CreateTicket,
         Self::DeleteEndpoint,
         Self::ReadCredentials,
         Self::CreateCredential,
@@ -91,6 +138,19 @@ impl Action {
             Self::ChangeOwnTwoFactor => "two_factor.change_own",
             Self::RequireTwoFactor => "two_factor.require",
             Self::ResetTwoFactor => "two_factor.reset",
+            Self::ReadUsers => "user.read",
+            Self::CreateUser(_) => "user.create",
+            Self::ChangeUser(_) => "user.change",
+            Self::DeleteUser(_) => "user.delete",
+            Self::InviteUser(_) => "user.invite",
+            Self::ImportUsers => "user.import",
+            Self::ReadUserData => "user.read_data",
+            Self::EraseUser(_) => "user.erase",
+            Self::ReadSettings => "settings.read",
+            Self::ChangeSettings => "settings.change",
+            Self::ReadAudit => "audit.read",
+            Self::ReadSupport => "support.read",
+            Self::CreateTicket => "ticket.create",
             Self::DeleteEndpoint => "endpoint.delete",
             Self::ReadCredentials => "credential.read",
             Self::CreateCredential => "credential.create",
@@ -114,11 +174,29 @@ impl Action {
             | Self::ChangeProfile
             | Self::ChangePassword
             | Self::ReplaceRecoveryCodes
+            | Self::ReadUsers
+            | Self::ReadSettings
+            | Self::ReadSupport
+            | Self::CreateTicket
             | Self::ReadCredentials => !matches!(role, Role::User),
+            Self::CreateUser(of)
+            | Self::ChangeUser(of)
+            | Self::DeleteUser(of)
+            | Self::InviteUser(of) => manages(role, of),
+            // What cannot be undone is not the help desk's.
+            Self::EraseUser(of) => manages(role, of) && !matches!(role, Role::HelpDesk),
+            Self::ImportUsers => {
+                matches!(role, Role::SuperAdmin | Role::Admin | Role::HelpDesk)
+            }
+            Self::ReadAudit => matches!(role, Role::SuperAdmin | Role::Admin | Role::ReadOnly),
             Self::ChangeOwnTwoFactor | Self::RequireTwoFactor | Self::ResetTwoFactor => {
                 matches!(role, Role::SuperAdmin)
             }
-            Self::DeleteEndpoint | Self::CreateCredential | Self::RevokeCredential => {
+            Self::DeleteEndpoint
+            | Self::CreateCredential
+            | Self::RevokeCredential
+            | Self::ReadUserData
+            | Self::ChangeSettings => {
                 matches!(role, Role::SuperAdmin | Role::Admin)
             }
             // By link, at the log-in and by the back office only.
@@ -145,7 +223,22 @@ impl Action {
                 | Self::ResetTwoFactor
                 | Self::CreateCredential
                 | Self::RevokeCredential
+                | Self::CreateUser(Role::SuperAdmin)
+                | Self::ChangeUser(Role::SuperAdmin)
+                | Self::DeleteUser(Role::SuperAdmin)
+                | Self::InviteUser(Role::SuperAdmin)
+                | Self::EraseUser(Role::SuperAdmin)
         )
+    }
+}
+
+/// Whether users of role `own` look after users of role `of`.
+const fn manages(own: Role, of: Role) -> bool {
+    match own {
+        Role::SuperAdmin => true,
+        Role::Admin => !matches!(of, Role::SuperAdmin),
+        Role::HelpDesk => matches!(of, Role::HelpDesk | Role::ReadOnly | Role::User),
+        Role::ReadOnly | Role::User => false,
     }
 }
 
@@ -245,6 +338,32 @@ impl Failure for Denied {
     }
 }
 
+/// Somebody tried what was not allowed; kept as an access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Denial {
+    /// Why not.
+    pub why: Denied,
+    /// What it was.
+    pub action: Action,
+    /// In which tenant.
+    pub tenant: TenantId,
+    /// Who.
+    pub user: UserId,
+}
+
+impl Failure for Denial {
+    fn kind(&self) -> FailureKind {
+        self.why.kind()
+    }
+    fn code(&self) -> &'static str {
+        self.why.code()
+    }
+    fn denial(&self) -> Option<Denial> {
+        Some(*self)
+    }
+}
+
 /// A person at the console: exists only while the session lives and the membership is active.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
@@ -288,13 +407,14 @@ impl Actor {
     /// Leave to do `action` in the actor's own tenant. For a read, drop the grant.
     ///
     /// # Errors
-    /// [`Denied`].
-    pub fn may(&self, action: Action) -> Result<Grant, Denied> {
+    /// [`Denial`].
+    pub fn may(&self, action: Action) -> Result<Grant, Denial> {
+        let denial = |why| Denial { why, action, tenant: self.tenant, user: self.user };
         if !action.allows(self.role) {
-            return Err(Denied::Role);
+            return Err(denial(Denied::Role));
         }
         if action.needs_proof() && !self.proven {
-            return Err(Denied::Unproven);
+            return Err(denial(Denied::Unproven));
         }
         Ok(Grant {
             tenant: self.tenant,
@@ -529,6 +649,14 @@ mod tests {
             (Action::ChangeOwnTwoFactor, "ynnnn"),
             (Action::RequireTwoFactor, "ynnnn"),
             (Action::ResetTwoFactor, "ynnnn"),
+            (Action::ReadUsers, "yyyyn"),
+            (Action::ImportUsers, "yyynn"),
+            (Action::ReadUserData, "yynnn"),
+            (Action::ReadSettings, "yyyyn"),
+            (Action::ChangeSettings, "yynnn"),
+            (Action::ReadAudit, "yynyn"),
+            (Action::ReadSupport, "yyyyn"),
+            (Action::CreateTicket, "yyyyn"),
             (Action::DeleteEndpoint, "yynnn"),
             (Action::ReadCredentials, "yyyyn"),
             (Action::CreateCredential, "yynnn"),
@@ -541,8 +669,34 @@ mod tests {
             (Action::AcceptTwoFactorReset, "nnnnn"),
             (Action::CreateTenant, "nnnnn"),
             (Action::IssueHistoryCredential, "nnnnn"),
+            (Action::CreateUser(Role::SuperAdmin), "ynnnn"),
+            (Action::CreateUser(Role::Admin), "yynnn"),
+            (Action::CreateUser(Role::HelpDesk), "yyynn"),
+            (Action::CreateUser(Role::ReadOnly), "yyynn"),
+            (Action::CreateUser(Role::User), "yyynn"),
+            (Action::ChangeUser(Role::SuperAdmin), "ynnnn"),
+            (Action::ChangeUser(Role::Admin), "yynnn"),
+            (Action::ChangeUser(Role::HelpDesk), "yyynn"),
+            (Action::ChangeUser(Role::ReadOnly), "yyynn"),
+            (Action::ChangeUser(Role::User), "yyynn"),
+            (Action::DeleteUser(Role::SuperAdmin), "ynnnn"),
+            (Action::DeleteUser(Role::Admin), "yynnn"),
+            (Action::DeleteUser(Role::HelpDesk), "yyynn"),
+            (Action::DeleteUser(Role::ReadOnly), "yyynn"),
+            (Action::DeleteUser(Role::User), "yyynn"),
+            (Action::InviteUser(Role::SuperAdmin), "ynnnn"),
+            (Action::InviteUser(Role::Admin), "yynnn"),
+            (Action::InviteUser(Role::HelpDesk), "yyynn"),
+            (Action::InviteUser(Role::ReadOnly), "yyynn"),
+            (Action::InviteUser(Role::User), "yyynn"),
+            (Action::EraseUser(Role::SuperAdmin), "ynnnn"),
+            (Action::EraseUser(Role::Admin), "yynnn"),
+            (Action::EraseUser(Role::HelpDesk), "yynnn"),
+            (Action::EraseUser(Role::ReadOnly), "yynnn"),
+            (Action::EraseUser(Role::User), "yynnn"),
         ];
-        assert_eq!(rows.map(|row| row.0), Action::ALL);
+        let listed: Vec<_> = rows.iter().map(|row| row.0).collect();
+        assert_eq!(listed, Action::all().collect::<Vec<_>>());
         for (action, expected) in rows {
             let row: String =
                 Role::ALL.iter().map(|r| if action.allows(*r) { 'y' } else { 'n' }).collect();
@@ -550,7 +704,7 @@ mod tests {
         }
         let office = BackOffice { operator: "Kim".parse().unwrap(), origin: Origin::default() };
         let tenant = TenantId::new(at(0), &Bytes(1));
-        for action in Action::ALL {
+        for action in Action::all() {
             let wanted = matches!(action, Action::CreateTenant | Action::IssueHistoryCredential);
             assert_eq!(office.may(action, tenant).is_ok(), wanted, "{action:?}");
         }
@@ -599,19 +753,25 @@ mod tests {
     fn what_protects_the_account_needs_a_fresh_proof() {
         let (session, person, user) = active(Role::SuperAdmin);
         let session = Session { last_used_at: at(600), ..session };
-        for action in Action::ALL.into_iter().filter(|action| action.allows(Role::SuperAdmin)) {
+        for action in Action::all().filter(|action| action.allows(Role::SuperAdmin)) {
             for (now, proven) in [(600, true), (601, false)] {
                 let expected =
                     if proven || !action.needs_proof() { None } else { Some(Denied::Unproven) };
                 let told = actor(&session, &person, &user, now).unwrap().may(action).err();
-                assert_eq!(told, expected, "{action:?} {now}");
+                assert_eq!(told.map(|denial| denial.why), expected, "{action:?} {now}");
             }
         }
         // Who never may is told that, not to confirm.
         let (session, person, user) = active(Role::ReadOnly);
         let session = Session { last_used_at: at(900), ..session };
         let told = actor(&session, &person, &user, 900).unwrap().may(Action::ResetTwoFactor);
-        assert_eq!(told, Err(Denied::Role));
+        let denial = Denial {
+            why: Denied::Role,
+            action: Action::ResetTwoFactor,
+            tenant: user.tenant,
+            user: user.id,
+        };
+        assert_eq!(told, Err(denial));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use belfry_api::auth::{Refused, Tokens, Unauthenticated, is_background, origin};
 use belfry_api::{Problem, Request, request};
 use belfry_domain::account::{Identity, Tenant, User};
-use belfry_domain::policy::Actor;
-use belfry_domain::ports::Clock;
+use belfry_domain::audit::Access;
+use belfry_domain::policy::{Actor, Denial};
+use belfry_domain::ports::{Clock, Entropy};
 use belfry_domain::session::Session;
 use belfry_store::Table;
 use belfry_store::sessions::Seen;
@@ -16,6 +17,7 @@ pub struct Authenticator {
     table: Table,
     tokens: Tokens,
     clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
 }
 
 /// The person at the console, with session, membership and tenant as of this request.
@@ -35,8 +37,22 @@ pub struct Caller {
 
 impl Authenticator {
     /// With the key and issuer of the tokens.
-    pub fn new(table: Table, tokens: Tokens, clock: Arc<dyn Clock>) -> Self {
-        Self { table, tokens, clock }
+    pub fn new(
+        table: Table,
+        tokens: Tokens,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self { table, tokens, clock, entropy }
+    }
+
+    /// Writes down what somebody was denied. The answer is the same when that fails.
+    pub(crate) async fn note_denial(&self, denial: &Denial, request: &Request) {
+        let (now, entropy) = (self.clock.now(), self.entropy.as_ref());
+        let access = Access::denied(denial, &origin(request), now, entropy);
+        if let Err(error) = self.table.note_access(Some(denial.tenant), &access).await {
+            tracing::error!(cause = crate::log::whole(&error), "denial not written down");
+        }
     }
 
     /// Who is asking. One consistent read of session, person, membership and tenant; and, unless the

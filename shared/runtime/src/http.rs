@@ -1,6 +1,7 @@
 //! Runs a function behind the REST API: every answer gets its request id and CORS headers, every
 //! error becomes a problem, and the log hears of it once.
 
+use crate::authenticate::Authenticator;
 use belfry_api::{Body, Problem, Request, Response, request};
 use http::HeaderValue;
 use lambda_http::{Error, service_fn};
@@ -15,6 +16,11 @@ pub trait Routes: Send + Sync + 'static {
         route: &str,
         request: &Request,
     ) -> impl Future<Output = Result<Response<Body>, Problem>> + Send;
+
+    /// Who knows the people that ask, and writes down what they were denied; none where nobody does.
+    fn authenticator(&self) -> Option<&Authenticator> {
+        None
+    }
 }
 
 /// Serves until the runtime ends. `origin` is the one allowed CORS origin.
@@ -44,6 +50,9 @@ pub async fn respond(
     let mut response = match answer.instrument(span.clone()).await {
         Ok(response) => response,
         Err(problem) => {
+            if let (Some(denial), Some(door)) = (problem.denial(), routes.authenticator()) {
+                door.note_denial(denial, request).instrument(span.clone()).await;
+            }
             let _entered = span.enter();
             let cause = problem.internal.as_deref().unwrap_or("");
             if problem.status >= 500 {

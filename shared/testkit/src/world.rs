@@ -113,7 +113,8 @@ impl World {
 
     /// Checks who is asking, over this handle to the table.
     pub fn authenticator(&self, table: Table) -> Authenticator {
-        Authenticator::new(table, self.tokens(), Arc::new(self.clock.clone()))
+        let (clock, entropy) = (Arc::new(self.clock.clone()), self.entropy.clone());
+        Authenticator::new(table, self.tokens(), clock, entropy)
     }
 
     /// Puts a value at a key, whatever was there.

@@ -129,8 +129,7 @@ async fn what_is_not_ones_own_to_open_is_not_there() {
     assert_eq!(switch(&world, &held, there.tenant).await.verdict(), (404, "not_found"));
     assert!(lives(&world, token).await);
     assert_eq!(accesses(&world, "T#"), []);
-    let told =
-        own(&world, token, "/auth/tenant", json!({"tenant_id": there.tenant, "x": 1})).await;
+    let told = own(&world, token, "/auth/tenant", json!({"tenant_id": there.tenant, "x": 1})).await;
     assert_eq!((told.status, told.faults()), (422, vec![("/x", "invalid")]));
     let told = post(&world, "/auth/tenant", json!({"tenant_id": there.tenant})).await;
     assert_eq!(told.verdict(), (401, "unauthenticated"));

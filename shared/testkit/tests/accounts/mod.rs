@@ -221,9 +221,8 @@ pub(crate) async fn profile(house: &House, tenant: TenantId, other: TenantId) {
     let off = house.tell(auth, codes, ask(codes).bearer(&token)).await;
     assert_eq!(off.verdict(), (409, "two_factor_off"));
     let unknown = TenantId::new(house.clock.now(), &SeededEntropy::new(6));
-    let to = |tenant: TenantId, refresh: &str| {
-        json!({"tenant_id": tenant, "refresh_token": refresh})
-    };
+    let to =
+        |tenant: TenantId, refresh: &str| json!({"tenant_id": tenant, "refresh_token": refresh});
     let unknown = house.by(switch, &token, to(unknown, &refresh)).await;
     assert_eq!(unknown.status, 404);
     let there = house.world.member(other, "hal@globex.com", Role::ReadOnly).await;
