@@ -11,8 +11,18 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
+mod verification;
+pub use verification::{MOST_RECORDS, StoredRecord, Trail, Verification, Walk};
+
 /// Audit records are kept for so long.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 400);
+
+/// Every so many records the chain's end is kept as an anchor, from which a verification can start.
+pub const ANCHOR_EVERY: u64 = 256;
+
+/// Anchors are kept for so long: twice as long as records, so that one lies before every record that
+/// is still there.
+pub const ANCHOR_KEPT: SignedDuration = SignedDuration::from_hours(24 * 800);
 
 /// What a change was done to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +60,11 @@ impl Entry {
     pub fn about(kind: &str, id: &impl ToString) -> Self {
         let entity = Entity { kind: kind.to_owned(), id: id.to_string() };
         Self { entity, changes: Vec::new(), personal: BTreeMap::new() }
+    }
+
+    /// Id of the thing.
+    pub fn id(&self) -> &str {
+        &self.entity.id
     }
 
     /// A field that was set.
@@ -105,6 +120,13 @@ pub struct Record {
     pub personal: Option<String>,
 }
 
+impl Record {
+    /// Whether this is its erasable part: an erased one is.
+    fn fits(&self, personal: Option<&str>) -> bool {
+        personal.is_none_or(|text| self.personal == Some(hex::encode(Sha256::digest(text))))
+    }
+}
+
 /// The erasable part of a record. Its salt keeps the hash in the chain from confirming a guess once
 /// it is erased.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -123,11 +145,24 @@ pub struct Head {
     /// Its hash; zeros before the first.
     #[serde(with = "serde_bytes")]
     pub hash: [u8; 32],
+    /// When it was made; the epoch before the first.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required", default)]
+    pub at: Timestamp,
 }
 
 impl Head {
     /// Of an empty chain.
-    pub const EMPTY: Self = Self { sequence: 0, hash: [0; 32] };
+    pub const EMPTY: Self = Self { sequence: 0, hash: [0; 32], at: Timestamp::UNIX_EPOCH };
+
+    /// Whether it is to be kept as an anchor.
+    pub const fn is_anchor(&self) -> bool {
+        self.sequence > 0 && self.sequence.is_multiple_of(ANCHOR_EVERY)
+    }
+
+    /// Whether what followed is at `now` young enough that all of it must still be there.
+    fn binds(&self, now: Timestamp) -> bool {
+        now.duration_since(self.at) < KEPT
+    }
 }
 
 /// A record ready to be stored: the exact text that was hashed, and what comes with it.
@@ -172,11 +207,13 @@ pub fn append(
         Some(serde_json::to_string(&Personal { salt, values })?)
     };
     let sequence = head.sequence.saturating_add(1);
+    // As precise as it is stored.
+    let at = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
     let text = serde_json::to_string(&Record {
         id: AuditId::new(now, entropy),
         tenant: grant.tenant(),
         sequence,
-        at: now,
+        at,
         actor: grant.author().clone(),
         request_id: origin.request_id.clone(),
         action: grant.action().name().to_owned(),
@@ -185,7 +222,7 @@ pub fn append(
         personal: personal.as_ref().map(|text| hex::encode(Sha256::digest(text))),
     })?;
     let hash = chained(&head.hash, &text);
-    Ok(Link { text, personal, head: Head { sequence, hash } })
+    Ok(Link { text, personal, head: Head { sequence, hash, at } })
 }
 
 fn chained(previous: &[u8; 32], text: &str) -> [u8; 32] {
@@ -211,12 +248,10 @@ pub fn verify<'a>(
     for (text, personal) in records {
         let sequence = head.sequence.saturating_add(1);
         let record: Record = serde_json::from_str(text).map_err(|_| Broken(sequence))?;
-        let whole =
-            personal.is_none_or(|text| record.personal == Some(hex::encode(Sha256::digest(text))));
-        if record.sequence != sequence || !whole {
+        if record.sequence != sequence || !record.fits(personal) {
             return Err(Broken(sequence));
         }
-        head = Head { sequence, hash: chained(&head.hash, text) };
+        head = Head { sequence, hash: chained(&head.hash, text), at: record.at };
     }
     Ok(head)
 }
@@ -248,6 +283,11 @@ pub struct Access {
 }
 
 impl Access {
+    /// What was done or tried: of a denial, what was denied.
+    pub fn action(&self) -> &str {
+        self.denied.as_deref().unwrap_or(self.action.name())
+    }
+
     /// What happened, on which request.
     pub fn new(
         action: AccessKind,
@@ -321,6 +361,27 @@ pub enum AccessKind {
     Denied,
 }
 
+impl AccessKind {
+    /// Its name in the audit list.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Login => "session.login",
+            Self::Logout => "session.logout",
+            Self::RefreshReused => "session.refresh_reused",
+            Self::TwoFactor => "session.two_factor",
+            Self::Confirm => "session.confirm",
+            Self::Switch => "session.switch",
+            Self::EndSession => "session.end",
+            Self::PasswordForgotten => "password.forgotten",
+            Self::PasswordSet => "password.set",
+            Self::TwoFactorChanged => "two_factor.changed",
+            Self::Export => "user.export",
+            Self::ReadUserData => "user.read_data",
+            Self::Denied => "access.denied",
+        }
+    }
+}
+
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -380,6 +441,28 @@ mod tests {
         assert_eq!(check(&links), Ok(head.clone()));
         let later = links[2..].iter().map(|l| (l.text.as_str(), None));
         assert_eq!(verify(&links[1].head, later), Ok(head));
+    }
+
+    #[test]
+    fn an_access_is_stored_under_the_name_that_is_shown() {
+        use AccessKind as Kind;
+        for kind in [
+            Kind::Login,
+            Kind::Logout,
+            Kind::RefreshReused,
+            Kind::TwoFactor,
+            Kind::Confirm,
+            Kind::Switch,
+            Kind::EndSession,
+            Kind::PasswordForgotten,
+            Kind::PasswordSet,
+            Kind::TwoFactorChanged,
+            Kind::Export,
+            Kind::ReadUserData,
+            Kind::Denied,
+        ] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
     }
 
     #[test]

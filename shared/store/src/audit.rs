@@ -3,14 +3,19 @@
 
 use crate::entity::{self, Entity};
 use crate::keys;
-use crate::table::{StoreError, Table};
+use crate::table::{Item, StoreError, Table};
 use crate::transaction::{Refused, TRIES, Transaction, number, pause, text};
-use belfry_domain::audit::{Access, Entry, Head, KEPT, Link, append};
-use belfry_domain::id::TenantId;
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use belfry_domain::audit::{
+    ANCHOR_KEPT, Access, Broken, Entry, Head, KEPT, Link, MOST_RECORDS, Personal, Record,
+    StoredRecord, Trail, Verification, Walk, append,
+};
+use belfry_domain::id::{AuditId, TenantId};
 use belfry_domain::policy::Grant;
 use belfry_domain::ports::Entropy;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A record as it is stored: the text that was hashed, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,10 +25,18 @@ struct Stored {
     hash: [u8; 32],
 }
 
+/// The chain's end as it was at one of its records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Anchor(Head);
+
 /// The erasable part as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct StoredPersonal {
     text: String,
+    /// Id of what the record is about: by it a person's parts are found, to be erased.
+    #[serde(default)]
+    about: String,
 }
 
 impl Entity for Stored {
@@ -34,6 +47,9 @@ impl Entity for StoredPersonal {
 }
 impl Entity for Head {
     const TYPE: &'static str = "audit_head";
+}
+impl Entity for Anchor {
+    const TYPE: &'static str = "audit_anchor";
 }
 impl Entity for Access {
     const TYPE: &'static str = "access";
@@ -68,7 +84,7 @@ impl Table {
             let head = head.unwrap_or(Head::EMPTY);
             let link = append(&head, grant, entry, now, entropy)
                 .map_err(|error| StoreError::corrupt("an audit record", error))?;
-            let whole = change.clone().and(written(grant.tenant(), &head, &link, now)?);
+            let whole = change.clone().and(written(grant.tenant(), &head, &link, entry, now)?);
             match whole.run(self, entropy).await {
                 Err(Refused::Condition(place)) if place >= own => pause(attempt, entropy).await,
                 done => return done,
@@ -134,6 +150,269 @@ impl Table {
         entity::put_many(self, items.collect::<Result<_, _>>()?).await
     }
 
+    /// The end of the chain: the one before the first record when there is none. 1 RRU.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn audit_head(&self, tenant: TenantId) -> Result<Head, StoreError> {
+        Ok(entity::get(self, &keys::audit_head(tenant)).await?.unwrap_or(Head::EMPTY))
+    }
+
+    /// The records with a number below `below`, the latest first, at most `limit`; and whether there
+    /// may be more. 1 RRU per 4 KB.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn changes_below(
+        &self,
+        tenant: TenantId,
+        below: u64,
+        limit: i32,
+    ) -> Result<(Vec<Record>, bool), StoreError> {
+        let (first, last) = (sort(1), sort(below.saturating_sub(1)));
+        if first > last {
+            return Ok((Vec::new(), false));
+        }
+        let range = Range { first, last, backwards: true, limit };
+        let page = self.range(keys::audit_partition(tenant), &range, None).await?;
+        let records = page.items.into_iter().map(|item| {
+            let (sk, stored) = entity::keyed::<Stored>(item)?;
+            let what = || format!("{} / {sk}", keys::audit_partition(tenant));
+            serde_json::from_str(&stored.text).map_err(|error| StoreError::corrupt(what(), error))
+        });
+        Ok((records.collect::<Result<_, _>>()?, page.more.is_some()))
+    }
+
+    /// The erasable parts, not erased, of the records from one number to another, by number. 1 RRU
+    /// per 4 KB.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn personal_parts(
+        &self,
+        tenant: TenantId,
+        (from, to): (u64, u64),
+    ) -> Result<BTreeMap<u64, Personal>, StoreError> {
+        let pk = keys::audit_personal_partition(tenant);
+        let found: Vec<(String, StoredPersonal)> =
+            entity::query(self, &pk, Some((sort(from), sort(to))), true).await?;
+        let parts = found.into_iter().map(|(sk, stored)| {
+            let what = || format!("{pk} / {sk}");
+            let part = serde_json::from_str(&stored.text)
+                .map_err(|error| StoreError::corrupt(what(), error))?;
+            let sequence = keys::audit_sequence(&sk)
+                .ok_or_else(|| StoreError::corrupt(what(), "a sort key that is no number"))?;
+            Ok((sequence, part))
+        });
+        parts.collect()
+    }
+
+    /// What happened at the door of `tenant` in the month of `at`, of the ids from `from` on and below
+    /// `below`, the latest first, at most `limit`; and whether there may be more. 1 RRU per 4 KB.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn accesses_below(
+        &self,
+        tenant: TenantId,
+        at: Timestamp,
+        (from, below): (AuditId, AuditId),
+        limit: i32,
+    ) -> Result<(Vec<Access>, bool), StoreError> {
+        let (first, last) = (from.to_string(), below.to_string());
+        let range = Range { first, last, backwards: true, limit };
+        let page = self.range(keys::access_partition(Some(tenant), at), &range, None).await?;
+        let mut found =
+            page.items.into_iter().map(entity::value).collect::<Result<Vec<Access>, _>>()?;
+        // The range includes its ends.
+        found.retain(|access| access.id < below);
+        Ok((found, page.more.is_some()))
+    }
+
+    /// Checks the trail's records from `from` (or from the oldest anchor that binds) to `to` (or its
+    /// end), at most [`MOST_RECORDS`] of them, as [`Walk`] says. 1 RRU per 4 KB of records, erasable
+    /// parts and all anchors.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table does not answer; what is damaged is found, not refused.
+    pub async fn verify_audit(
+        &self,
+        trail: Trail,
+        from: Option<u64>,
+        to: Option<u64>,
+    ) -> Result<Verification, StoreError> {
+        let stored = self.head_as_is(trail.tenant).await?;
+        let anchors = self.anchors_as_they_are(trail.tenant).await?;
+        let (anchors, ahead): (Vec<_>, Vec<_>) =
+            anchors.into_iter().partition(|(sequence, _)| *sequence <= stored.sequence);
+        let mut walk = match Walk::begin(trail, anchors, from) {
+            Ok(walk) => walk,
+            Err(broken) => {
+                let walk = Walk::begin(trail, [], from);
+                return match walk {
+                    Ok(walk) => Ok(walk.broken(&stored, broken)),
+                    Err(error) => Err(StoreError::corrupt("an audit trail", error)),
+                };
+            }
+        };
+        let done = match self.walk(&mut walk, trail, &stored, to).await? {
+            Ok(more) => walk.end(&stored, to, more),
+            Err(broken) => Err(broken),
+        };
+        let done = match self.ahead_of(trail.tenant, &stored, &ahead).await? {
+            // What was read later may have been made later.
+            Some(ahead) if self.head_as_is(trail.tenant).await?.sequence < ahead => {
+                done.and(Err(Broken(stored.sequence.saturating_add(1))))
+            }
+            _ => done,
+        };
+        Ok(done.unwrap_or_else(|at| walk.broken(&stored, at)))
+    }
+
+    /// Walks up to the end, or `to`. Whether there is more than one call looks at.
+    async fn walk(
+        &self,
+        walk: &mut Walk,
+        trail: Trail,
+        stored: &Head,
+        to: Option<u64>,
+    ) -> Result<Result<bool, Broken>, StoreError> {
+        let last = to.map_or(stored.sequence, |to| to.min(stored.sequence));
+        // The anchor's own record too, if it is still there.
+        let first = walk.head().sequence.max(1);
+        if first > last {
+            return Ok(Ok(false));
+        }
+        let range = Range { first: sort(first), last: sort(last), backwards: false, limit: 1_000 };
+        let mut start = None;
+        let mut steps = 0;
+        loop {
+            let page = self.range(keys::audit_partition(trail.tenant), &range, start).await?;
+            let personal = self.personal_as_is(trail.tenant, &page.items).await?;
+            for item in page.items {
+                if steps == MOST_RECORDS {
+                    return Ok(Ok(true));
+                }
+                steps += 1;
+                let sk = sort_key(&item).to_owned();
+                let (text, hash) = match entity::value::<Stored>(item) {
+                    Ok(Stored { text, hash }) => (text, Some(hash)),
+                    Err(_) => (String::new(), None),
+                };
+                let key = keys::audit_sequence(&sk);
+                let record = StoredRecord { key, text, hash, personal: personal.get(&sk).cloned() };
+                if let Err(broken) = walk.step(&record) {
+                    return Ok(Err(broken));
+                }
+            }
+            start = page.more;
+            if start.is_none() {
+                return Ok(Ok(false));
+            }
+        }
+    }
+
+    /// The stored end; the empty one when it cannot be read.
+    async fn head_as_is(&self, tenant: TenantId) -> Result<Head, StoreError> {
+        match self.audit_head(tenant).await {
+            Err(StoreError::Corrupt { .. }) => Ok(Head::EMPTY),
+            other => other,
+        }
+    }
+
+    /// Every anchor by the number in its key; none when it cannot be read.
+    async fn anchors_as_they_are(
+        &self,
+        tenant: TenantId,
+    ) -> Result<Vec<(u64, Option<Head>)>, StoreError> {
+        let (first, last) = keys::audit_anchors();
+        let range = Range { first, last, backwards: false, limit: 1_000 };
+        let (mut anchors, mut start) = (Vec::new(), None);
+        loop {
+            let page = self.range(keys::audit_partition(tenant), &range, start).await?;
+            for item in page.items {
+                if let Some(sequence) = keys::audit_sequence(sort_key(&item)) {
+                    let anchor = entity::value(item).ok().map(|Anchor(head)| head);
+                    anchors.push((sequence, anchor));
+                }
+            }
+            start = page.more;
+            if start.is_none() {
+                return Ok(anchors);
+            }
+        }
+    }
+
+    /// The erasable parts of these records, by sort key; one that cannot be read is empty.
+    async fn personal_as_is(
+        &self,
+        tenant: TenantId,
+        records: &[Item],
+    ) -> Result<BTreeMap<String, String>, StoreError> {
+        let mut parts = BTreeMap::new();
+        let (Some(first), Some(last)) = (records.first(), records.last()) else {
+            return Ok(parts);
+        };
+        let (first, last) = (sort_key(first).to_owned(), sort_key(last).to_owned());
+        let range = Range { first, last, backwards: false, limit: 1_000 };
+        let mut start = None;
+        loop {
+            let page = self.range(keys::audit_personal_partition(tenant), &range, start).await?;
+            for item in page.items {
+                let sk = sort_key(&item).to_owned();
+                let part = entity::value::<StoredPersonal>(item);
+                let text = part.map_or_else(|_| String::new(), |part| part.text);
+                parts.insert(sk, text);
+            }
+            start = page.more;
+            if start.is_none() {
+                return Ok(parts);
+            }
+        }
+    }
+
+    /// The greatest number of a record or an anchor behind the stored end. One that is no number is
+    /// behind every end.
+    async fn ahead_of(
+        &self,
+        tenant: TenantId,
+        stored: &Head,
+        anchors: &[(u64, Option<Head>)],
+    ) -> Result<Option<u64>, StoreError> {
+        // Also what lies between two numbers.
+        let first = format!("{}\u{1}", sort(stored.sequence));
+        let range = Range { first, last: sort(u64::MAX), backwards: true, limit: 1 };
+        let page = self.range(keys::audit_partition(tenant), &range, None).await?;
+        let record = page.items.first().map(sort_key);
+        let record = record.map(|sk| keys::audit_sequence(sk).unwrap_or(u64::MAX));
+        Ok(record.into_iter().chain(anchors.iter().map(|(sequence, _)| *sequence)).max())
+    }
+
+    async fn range(
+        &self,
+        pk: String,
+        range: &Range,
+        start: Option<Item>,
+    ) -> Result<Page, StoreError> {
+        let answer = self
+            .client()
+            .query()
+            .table_name(self.name())
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":pk", text(pk))
+            .expression_attribute_values(":first", text(&range.first))
+            .expression_attribute_values(":last", text(&range.last))
+            .scan_index_forward(!range.backwards)
+            .limit(range.limit)
+            .set_exclusive_start_key(start)
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await?;
+        self.meter().read(answer.consumed_capacity.iter());
+        Ok(Page { items: answer.items.unwrap_or_default(), more: answer.last_evaluated_key })
+    }
+
     /// Everything at the door of `tenant` in the month of `at`, oldest first, at most one page of 1 MB.
     ///
     /// # Errors
@@ -156,11 +435,35 @@ impl Table {
     }
 }
 
+/// A range of sort keys, both ends included, and how much of it to read.
+struct Range {
+    first: String,
+    last: String,
+    backwards: bool,
+    limit: i32,
+}
+
+/// What is read of a range, and where to go on.
+struct Page {
+    items: Vec<Item>,
+    more: Option<Item>,
+}
+
+/// A number as sort keys have it.
+fn sort(sequence: u64) -> String {
+    format!("{sequence:020}")
+}
+
+fn sort_key(item: &Item) -> &str {
+    item.get(keys::SK).and_then(|sk| sk.as_s().ok()).map_or("", String::as_str)
+}
+
 /// The writes of a link: the head first, because a rival shows there.
 fn written(
     tenant: TenantId,
     before: &Head,
     link: &Link,
+    entry: &Entry,
     now: Timestamp,
 ) -> Result<Transaction, StoreError> {
     let until = now.checked_add(KEPT).unwrap_or(now);
@@ -176,8 +479,13 @@ fn written(
     };
     writes =
         writes.create(entity::expiring(&keys::audit_record(tenant, sequence), &record, until)?);
+    if link.head.is_anchor() {
+        let until = now.checked_add(ANCHOR_KEPT).unwrap_or(now);
+        let key = keys::audit_anchor(tenant, sequence);
+        writes = writes.create(entity::expiring(&key, &Anchor(link.head.clone()), until)?);
+    }
     if let Some(text) = &link.personal {
-        let personal = StoredPersonal { text: text.clone() };
+        let personal = StoredPersonal { text: text.clone(), about: entry.id().to_owned() };
         let key = keys::audit_personal(tenant, sequence);
         writes = writes.create(entity::expiring(&key, &personal, until)?);
     }
@@ -185,10 +493,7 @@ fn written(
 }
 
 /// The item of an access, for a transaction.
-pub(crate) fn access_item(
-    tenant: Option<TenantId>,
-    access: &Access,
-) -> Result<crate::table::Item, StoreError> {
+pub(crate) fn access_item(tenant: Option<TenantId>, access: &Access) -> Result<Item, StoreError> {
     let until = access.at.checked_add(KEPT).unwrap_or(access.at);
     entity::expiring(&keys::access(tenant, access.at, access.id), access, until)
 }
