@@ -22,7 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Each function: how template.yaml calls it, and its tests of the stack.
 FUNCTIONS = {
     "auth": ("Auth", "log_in|second_factor"),
-    "users": ("Users", "second_factor"),
+    "users": ("Users", "second_factor|users"),
+    "user-import": ("UserImport", "users"),
     "ingest": ("Ingest", "telemetry|credentials"),
     "rollup": ("Rollup", "telemetry|dashboard|endpoints|dead_letters"),
 }
@@ -32,6 +33,10 @@ FUNCTIONS = {
 SERVICE = {
     "auth": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "users": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
+    "user-import": {
+        "Logs": "logs:CreateLogStream logs:PutLogEvents",
+        "Imports": "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes",
+    },
     "ingest": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "rollup": {
         "Logs": "logs:CreateLogStream logs:PutLogEvents",

@@ -6,9 +6,8 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde_json::Value;
-use std::collections::HashMap;
 
-use crate::stack::{Stack, unique};
+use crate::stack::Stack;
 
 macro_rules! client {
     ($(#[$doc:meta])* $name:ident, $sdk:ident) => {
@@ -61,51 +60,6 @@ pub(crate) async fn mails(stack: &Stack, to: &str) -> Vec<[String; 3]> {
                 .map(|part| mail[part].as_str().unwrap_or_default().to_owned())
         })
         .collect()
-}
-
-/// Puts a colleague of a tenant's first super admin into the table, with the same role and password, as
-/// long as no route adds users: copies of the items, under another address and other ids.
-pub(crate) async fn add_colleague(stack: &Stack, email: &str, new_email: &str) -> String {
-    let table = dynamodb(stack);
-    let get = async |pk: String, sk: String| {
-        let call = table.get_item().table_name(stack.output("TableName"));
-        let call = call.key("pk", AttributeValue::S(pk)).key("sk", AttributeValue::S(sk));
-        call.send().await.unwrap().item.unwrap()
-    };
-    let text =
-        |item: &HashMap<String, AttributeValue>, name: &str| item[name].as_s().unwrap().clone();
-    let address = get(format!("E#{email}"), "EMAIL".to_owned()).await;
-    let person = text(&address, "identity");
-    let query = table
-        .query()
-        .table_name(stack.output("TableName"))
-        .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
-        .expression_attribute_values(":pk", AttributeValue::S(format!("I#{person}")))
-        .expression_attribute_values(":sk", AttributeValue::S("T#".to_owned()));
-    let edge = query.send().await.unwrap().items.unwrap().remove(0);
-    let (tenant, user) = (text(&edge, "tenant"), text(&edge, "user"));
-    let items = [
-        get(format!("I#{person}"), "IDENTITY".to_owned()).await,
-        get(format!("T#{tenant}"), format!("USER#{user}")).await,
-        get(format!("T#{tenant}"), format!("EMAIL#{email}")).await,
-        address,
-        edge,
-    ];
-    // The last digits of an id are chance.
-    let other = |id: &str| format!("{}{}", &id[..id.len() - 12], &unique("")[21..]);
-    let pairs = [(person.as_str(), other(&person)), (user.as_str(), other(&user))];
-    for mut item in items {
-        for value in item.values_mut() {
-            let AttributeValue::S(text) = value else { continue };
-            *text = text.replace(email, new_email);
-            for (old, new) in &pairs {
-                *text = text.replace(old, new);
-            }
-        }
-        let call = table.put_item().table_name(stack.output("TableName"));
-        call.set_item(Some(item)).send().await.unwrap();
-    }
-    pairs[1].1.clone()
 }
 
 /// Forgets what throttles have counted: tests all come from one address.

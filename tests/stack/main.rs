@@ -32,3 +32,5 @@ mod stack;
 mod telemetry;
 #[cfg(test)]
 mod tenant;
+#[cfg(test)]
+mod users;

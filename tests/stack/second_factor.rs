@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::actor::{Actor, Answer};
 use crate::aws;
 use crate::stack::{eventually, now};
-use crate::tenant::{PASSWORD, Tenant, mailed_token};
+use crate::tenant::{PASSWORD, Tenant, mailed_token, open_invitation};
 
 /// An authenticator app that shows each code once, as the server takes each step once.
 struct App {
@@ -240,12 +240,7 @@ async fn one_changes_oneself_and_moves_between_companies() {
     // A second company, whose first super admin is the same person.
     let command = crate::tenant::create_tenant(&tenant.email, 1, "en");
     let created = aws::backoffice(&tenant.stack, &command).await;
-    let token = eventually("the second invitation", async || {
-        let token = mailed_token(&tenant.stack, &tenant.email, "/activate#").await;
-        let check = anon.post("/auth/activation/check", &json!({"token": token})).await;
-        if check.status == 200 { Ok(token) } else { Err(check.to_string()) }
-    })
-    .await;
+    let token = open_invitation(anon, &tenant.stack, &tenant.email).await;
     admin.post("/auth/activation", &json!({"token": token})).await.is(200);
     let to_there = |session: &Value| json!({"tenant_id": created["tenant"]["id"], "refresh_token": session["refresh_token"]});
     // It requires the second factor, which this session was opened without.
@@ -267,7 +262,7 @@ async fn a_super_admin_requires_and_resets_a_colleagues_factor() {
     let tenant = Tenant::new().await;
     let (anon, boss) = (&tenant.anon, &tenant.admin);
     let email = format!("colleague-{}", tenant.email);
-    let id = aws::add_colleague(&tenant.stack, &tenant.email, &email).await;
+    let id = tenant.colleague(&email, "super_admin").await;
     let path = format!("/users/{id}/two-factor");
     let session = start(anon, &email).await.is(200);
     let colleague = anon.bearing(session["access_token"].as_str().unwrap());
@@ -303,7 +298,7 @@ async fn a_super_admin_requires_and_resets_a_colleagues_factor() {
     let session = enrol(anon, &offer, &mut app).await;
     let colleague = anon.bearing(session["access_token"].as_str().unwrap());
     aws::backoffice(&tenant.stack, &crate::tenant::create_tenant(&email, 1, "en")).await;
-    let token = mailed_token(&tenant.stack, &email, "/activate#").await;
+    let token = open_invitation(anon, &tenant.stack, &email).await;
     colleague.post("/auth/activation", &json!({"token": token})).await.is(200);
     let reset = boss.post(&format!("{path}/reset"), &json!({})).await.is(202);
     assert_eq!(reset["status"], "offered");

@@ -54,6 +54,18 @@ impl Tenant {
         log_in(&self.anon, &self.email).await
     }
 
+    /// Adds a user with a console, who follows the mailed link; its id.
+    pub(crate) async fn colleague(&self, email: &str, role: &str) -> String {
+        let new =
+            json!({"first_name": "Grace", "last_name": "Murray", "email": email, "role": role});
+        let user = self.admin.post("/users", &new).await.is(201);
+        assert_eq!(user["status"], "invited", "{user}");
+        let token = activation_token(&self.stack, email).await;
+        let body = json!({"token": token, "password": PASSWORD});
+        self.anon.post("/auth/activation", &body).await.is(200);
+        user["id"].as_str().unwrap().to_owned()
+    }
+
     /// A product with a new credential: the actor, and the credential's id.
     pub(crate) async fn credential(&self, product: &str) -> (Actor, String) {
         let path = format!("/products/{product}/credentials");
@@ -116,6 +128,16 @@ pub(crate) async fn activation_token(stack: &Stack, email: &str) -> String {
     mailed_token(stack, email, "/activate#").await
 }
 
+/// The same of one that was not followed yet, where there was another before.
+pub(crate) async fn open_invitation(anon: &Actor, stack: &Stack, email: &str) -> String {
+    eventually("another invitation", async || {
+        let token = activation_token(stack, email).await;
+        let check = anon.post("/auth/activation/check", &json!({"token": token})).await;
+        if check.status == 200 { Ok(token) } else { Err(check.to_string()) }
+    })
+    .await
+}
+
 /// What follows this end of a link in the latest mail to an address that has one.
 pub(crate) async fn mailed_token(stack: &Stack, email: &str, page: &str) -> String {
     eventually(&format!("a mail for {email}"), async || {
@@ -150,7 +172,7 @@ pub(crate) fn code(secret: &str, steps: i64) -> String {
     app.generate(u64::try_from(at).unwrap()).to_string()
 }
 
-async fn log_in(anon: &Actor, email: &str) -> Actor {
+pub(crate) async fn log_in(anon: &Actor, email: &str) -> Actor {
     let body = json!({"email": email, "password": PASSWORD});
     let session = anon.post("/auth/login", &body).await.is(200);
     assert_eq!(session["status"], "authenticated", "{session}");

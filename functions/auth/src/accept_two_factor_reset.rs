@@ -42,7 +42,7 @@ pub(crate) async fn accept_two_factor_reset(
             uses: Some(keys::link(&hash)),
             mails: vec![item],
             notes: person.notes(app, changed, &origin(request), Some(user.tenant)),
-            ..PersonChange::new(identity, &after)
+            ..PersonChange::new(identity, &after, &person.memberships)
         };
         let entry = Entry::about("user", &user.id).set("two_factor", "reset");
         if app.table.change_person(&grant, &entry, change, now, entropy).await? {

@@ -51,7 +51,7 @@ pub(crate) async fn change_me(app: &App, request: &Request) -> Result<Response<B
             .personal("last_name", changed.last_name.as_str())
             .personal("mobile", changed.mobile.as_ref().map_or("", Telephone::as_str));
         let people = (before, &after);
-        if app.table.change_profile(&grant, &entry, user, &changed, people, now, entropy).await? {
+        if app.table.change_profile(&grant, &entry, (user, &changed), people, now, entropy).await? {
             let me = view(app, &person, session, &after, &changed, tenant).await?;
             return Ok(answer::ok(&me));
         }

@@ -97,7 +97,7 @@ pub(crate) async fn set(
         uses: link,
         mails: vec![item],
         notes: person.notes(app, noted, &origin(request), Some(user.tenant)),
-        ..PersonChange::new(identity, &after)
+        ..PersonChange::new(identity, &after, &person.memberships)
     };
     let entry = Entry::about("user", &user.id).set("password", "set");
     let done = app.table.change_person(grant, &entry, change, now, entropy).await?;

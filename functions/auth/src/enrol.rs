@@ -120,7 +120,7 @@ impl First<'_> {
             uses: Some(keys::challenge(&found.hash)),
             mails: vec![item],
             notes: found.person.notes(app, changed, &origin(request), Some(user.tenant)),
-            ..PersonChange::new(identity, &after)
+            ..PersonChange::new(identity, &after, &found.person.memberships)
         };
         let entry = Entry::about("user", &user.id).set("two_factor", "active");
         if !app.table.change_person(grant, &entry, change, now, entropy).await? {

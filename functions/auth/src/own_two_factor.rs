@@ -78,7 +78,7 @@ async fn disable(app: &App, request: &Request, caller: &Caller) -> Result<Respon
             opens: Some(Opening { session: &session, instead_of: Some(caller.session.id) }),
             mails: vec![item],
             notes: person.notes(app, changed, &origin(request), Some(tenant.id)),
-            ..PersonChange::new(identity, &after)
+            ..PersonChange::new(identity, &after, &person.memberships)
         };
         let was = user.two_factor_required;
         let entry = Entry::about("user", &user.id).changed("two_factor_required", was, false);
@@ -116,7 +116,7 @@ pub(crate) async fn recovery_codes(
             within: Some(&caller.session),
             mails: vec![item],
             notes: person.notes(app, changed, &origin(request), Some(caller.tenant.id)),
-            ..PersonChange::new(identity, &after)
+            ..PersonChange::new(identity, &after, &person.memberships)
         };
         let entry = Entry::about("user", &caller.user.id).set("recovery_codes", "replaced");
         if app.table.change_person(&grant, &entry, change, now, entropy).await? {

@@ -158,7 +158,7 @@ impl Found {
                 let change = PersonChange {
                     opens,
                     uses: Some(keys::challenge(&self.hash)),
-                    ..PersonChange::new(&self.identity, &after)
+                    ..PersonChange::new(&self.identity, &after, &self.person.memberships)
                 };
                 let entropy = app.entropy.as_ref();
                 if !app.table.open_session_by_code(change, &access, entropy).await? {
@@ -209,7 +209,7 @@ impl Found {
             issues: Some((offer.hash, &offer.challenge)),
             mails: vec![item],
             notes: self.person.notes(app, changed, &origin(request), Some(tenant)),
-            ..PersonChange::new(&self.identity, &after)
+            ..PersonChange::new(&self.identity, &after, &self.person.memberships)
         };
         let entry = Entry::about("user", &user).set("recovery_codes_left", left);
         if !app.table.change_person(&grant, &entry, change, now, entropy).await? {
@@ -291,7 +291,7 @@ impl Suspect<'_> {
         let change = PersonChange {
             mails: vec![item],
             notes: self.person.notes(app, changed, &origin(request), Some(self.user.tenant)),
-            ..PersonChange::new(identity, &after)
+            ..PersonChange::new(identity, &after, &self.person.memberships)
         };
         let entry = Entry::about("user", &self.user.id).changed("two_factor", "active", "locked");
         let done = app.table.change_person(&grant, &entry, change, now, entropy).await?;

@@ -3,23 +3,18 @@
 use crate::App;
 use belfry_api::Problem;
 use belfry_api::fields::Fields;
-use belfry_domain::account::{
-    ACTIVATION_LINK_LIFE, Identity, IdleLimit, Link, LinkPurpose, Role, Source, Status, Tenant,
-    User,
-};
-use belfry_domain::email::EmailAddress;
-use belfry_domain::id::{IdentityId, TenantId, UserId};
+use belfry_domain::account::{IdleLimit, Role, Source, Tenant, User};
+use belfry_domain::id::TenantId;
 use belfry_domain::language::Language;
 use belfry_domain::license::{License, LicenseKind, ProductKey};
-use belfry_domain::mail::Letter;
 use belfry_domain::policy::{Action, BackOffice};
 use belfry_domain::product::Product;
-use belfry_domain::secret::Secret;
 use belfry_domain::telemetry::stream::Partitions;
-use belfry_domain::text::{CompanyName, Country, Edition, PersonName, Reason, Telephone};
-use belfry_runtime::post::{Draft, Page};
-use belfry_store::tenants::{FirstPerson, NewTenant, back_office_log};
-use belfry_store::{StoreError, outbox};
+use belfry_domain::text::{CompanyName, Country, Edition, Reason};
+use belfry_domain::users::NewUser;
+use belfry_runtime::invite::Inviter;
+use belfry_store::tenants::{NewTenant, back_office_log};
+use belfry_store::users::NewMember;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -65,10 +60,7 @@ struct Wanted {
     company: CompanyName,
     country: Country,
     language: Language,
-    first_name: PersonName,
-    last_name: PersonName,
-    email: EmailAddress,
-    mobile: Telephone,
+    admin: NewUser,
     admin_language: Language,
     licenses: Vec<License>,
 }
@@ -91,66 +83,36 @@ pub(crate) async fn create_tenant(app: &App, command: Command) -> Result<Value, 
 /// Makes the tenant; none when the person of its first user changed meanwhile.
 async fn found(app: &App, wanted: &Wanted, now: Timestamp) -> Result<Option<Value>, Problem> {
     let entropy = app.entropy.as_ref();
-    let (tenant_id, user_id) = (TenantId::new(now, entropy), UserId::new(now, entropy));
+    let tenant_id = TenantId::new(now, entropy);
     let grant = wanted.staff.may(Action::CreateTenant, tenant_id)?;
-    let (identity, person) = person(app, wanted, now).await?;
-    let secret = Secret::new(entropy);
-    let link = Link {
-        identity: identity.id,
-        purpose: LinkPurpose::Activation { tenant: tenant_id, user: user_id },
-        valid_until: now.checked_add(ACTIVATION_LINK_LIFE).unwrap_or(now),
-    };
-    let letter = Letter::Activation {
-        first_name: wanted.first_name.clone(),
-        last_name: wanted.last_name.clone(),
-        company: wanted.company.clone(),
-    };
-    let link_to = Some((Page::Activate, &secret));
-    let (to, language) = (&identity.email, identity.language);
-    let mail = app.post.mail(Draft { to, language, letter, link: link_to }, now).await?;
+    let desk =
+        Inviter { post: &app.post, company: &wanted.company, language: wanted.admin_language, now };
+    let guest = desk.guest(&app.table, &wanted.admin.email).await?;
+    let invited = Some(guest.invited());
+    let user = User::new(tenant_id, wanted.admin.clone(), Source::Manual, invited, now, entropy);
+    let (user_id, (invite, mail)) = (user.id, desk.invite(guest, &user).await?);
     let new = NewTenant {
         tenant: Tenant {
             id: tenant_id,
             company: wanted.company.clone(),
             country: wanted.country.clone(),
             language: wanted.language,
-            registered_email: wanted.email.clone(),
+            registered_email: wanted.admin.email.clone(),
             session_timeout: IdleLimit::default(),
             users: 1,
+            super_admins: 0,
             created_at: now,
             version: 1,
         },
-        user: User {
-            id: user_id,
-            tenant: tenant_id,
-            identity: Some(identity.id),
-            email: wanted.email.clone(),
-            first_name: wanted.first_name.clone(),
-            last_name: wanted.last_name.clone(),
-            mobile: Some(wanted.mobile.clone()),
-            role: Role::SuperAdmin,
-            status: Status::Invited,
-            source: Source::Manual,
-            invitation: Some(secret.hash()),
-            // On by default for the first super admin.
-            two_factor_required: true,
-            two_factor_reset: None,
-            sessions: 0,
-            created_at: now,
-            last_login_at: None,
-            version: 1,
-        },
-        person,
-        link: (secret.hash(), link),
+        member: NewMember { user, invite: Some(invite) },
         licenses: wanted.licenses.clone(),
-        mail: outbox::item(&mail)?,
     };
     let log = back_office_log(&grant, &wanted.reason, now, entropy)?;
     if !app.table.create_tenant(&grant, new, log, entropy).await? {
         return Ok(None);
     }
     tracing::info!(tenant.id = %tenant_id, "tenant created");
-    app.post.ring(mail.id).await;
+    app.post.ring(mail).await;
     let products: Vec<_> = wanted
         .licenses
         .iter()
@@ -161,32 +123,6 @@ async fn found(app: &App, wanted: &Wanted, now: Timestamp) -> Result<Option<Valu
         "tenant": {"id": tenant_id, "products": products},
         "user": {"id": user_id},
     })))
-}
-
-/// Whoever has the address already, or somebody new.
-async fn person(
-    app: &App,
-    wanted: &Wanted,
-    now: Timestamp,
-) -> Result<(Identity, FirstPerson), Problem> {
-    if let Some(id) = app.table.identity_of(&wanted.email).await? {
-        let identity = app.table.identity(id).await?;
-        let lost = || StoreError::corrupt(id.to_string(), "an address leads nowhere");
-        return Ok((identity.ok_or_else(lost)?, FirstPerson::Known));
-    }
-    let identity = Identity {
-        id: IdentityId::new(now, app.entropy.as_ref()),
-        email: wanted.email.clone(),
-        password: None,
-        password_set_at: None,
-        second_factor: None,
-        password_reset: None,
-        sessions: 0,
-        language: wanted.admin_language,
-        created_at: now,
-        version: 1,
-    };
-    Ok((identity.clone(), FirstPerson::New(Box::new(identity))))
 }
 
 fn parse(app: &App, command: Command, now: Timestamp) -> Result<Wanted, Problem> {
@@ -221,10 +157,16 @@ fn parse(app: &App, command: Command, now: Timestamp) -> Result<Wanted, Problem>
             company: company?,
             country: country?,
             language: language?,
-            first_name: first_name?,
-            last_name: last_name?,
-            email: email?,
-            mobile: mobile?,
+            admin: NewUser {
+                first_name: first_name?,
+                last_name: last_name?,
+                email: email?,
+                mobile: Some(mobile?),
+                phone: None,
+                role: Role::SuperAdmin,
+                // On by default for the first super admin.
+                two_factor_required: true,
+            },
             admin_language: admin_language?,
             licenses,
         })

@@ -18,6 +18,7 @@ async fn main() -> Result<(), Error> {
     let console = env::required(env::CONSOLE_URL)?;
     let (table, kms) = (aws.table()?, aws.kms());
     let bell = SqsQueue::new(aws.sqs(), env::required(env::MAIL_QUEUE_URL)?);
+    let imports = Arc::new(SqsQueue::new(aws.sqs(), env::required(env::IMPORT_QUEUE_URL)?));
     table.warm_up().await?;
     bell.warm_up().await?;
     let key = KmsKey::new(kms.clone(), env::required(env::SIGNING_KEY_ID)?).public_key().await?;
@@ -30,6 +31,7 @@ async fn main() -> Result<(), Error> {
         authenticator: Authenticator::new(table.clone(), tokens, clock.clone(), entropy.clone()),
         table,
         post,
+        imports,
         clock,
         entropy,
     };

@@ -2,12 +2,12 @@
 
 use crate::App;
 use crate::target::{LOOKS, Target, busy};
+use crate::view::TwoFactorView;
 use belfry_api::{Body, Problem, Request, Response, answer, request};
-use belfry_domain::account::{Identity, Status};
+use belfry_domain::account::{Identity, Status, User};
 use belfry_domain::id::UserId;
 use belfry_domain::mail::Letter;
 use belfry_domain::policy::Action;
-use belfry_domain::second_factor::State;
 use belfry_runtime::post::reader;
 use serde::{Deserialize, Serialize};
 
@@ -18,15 +18,9 @@ struct RequireBody {
 }
 
 #[derive(Serialize)]
-struct TwoFactorView {
+struct RequiredView {
     id: UserId,
-    two_factor: StateView,
-}
-
-#[derive(Serialize)]
-struct StateView {
-    required: bool,
-    state: State,
+    two_factor: TwoFactorView,
 }
 
 /// Enabling asks for an enrolment at the next log-in; disabling clears this tenant's requirement and
@@ -43,21 +37,18 @@ pub(crate) async fn require_two_factor(
         let target = Target::of(app, request, &caller).await?;
         let (user, identity) = (&target.user, &target.identity);
         let needed = required || target.is_required_elsewhere();
-        let state = match user.status {
-            // Nothing of the person shows before the invitation is accepted.
-            Status::Invited => State::of(required, None),
-            _ => State::of(needed, identity.second_factor.as_ref()),
-        };
-        let view = TwoFactorView { id: user.id, two_factor: StateView { required, state } };
-        if user.two_factor_required == required {
-            return Ok(answer::ok(&view));
-        }
         // What nobody requires any more is forgotten; of somebody who is in other companies too,
         // that is not this company's to decide.
         let alone = user.status == Status::Active && target.elsewhere.is_empty();
         let forgets = !needed && alone && identity.second_factor.is_some();
         let after = Identity { second_factor: None, ..identity.changed() };
         let person = forgets.then_some((identity, &after));
+        let factor = user.factor.filter(|_| !forgets);
+        let state = User { two_factor_required: required, factor, ..user.clone() }.two_factor();
+        let view = RequiredView { id: user.id, two_factor: TwoFactorView { required, state } };
+        if user.two_factor_required == required {
+            return Ok(answer::ok(&view));
+        }
         let letter = if required {
             Letter::TwoFactorEnabled(reader(user))
         } else {

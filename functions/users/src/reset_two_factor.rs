@@ -73,7 +73,7 @@ async fn reset(
     let change = PersonChange {
         mails: vec![item],
         notes: others.map(|membership| (membership.tenant, note(membership.user))).collect(),
-        ..PersonChange::new(identity, &after)
+        ..PersonChange::new(identity, &after, memberships)
     };
     let entry = Entry::about("user", &user.id)
         .set("two_factor", "reset")

@@ -5,6 +5,8 @@ use belfry_api::{Problem, Request, request};
 use belfry_domain::account::{Identity, Membership, Role, Status, Tenant, User};
 use belfry_domain::id::UserId;
 use belfry_runtime::authenticate::Caller;
+use belfry_runtime::invite::lost;
+use belfry_store::users::PersonMove;
 
 /// Somebody else at the console of the caller's tenant.
 pub(crate) struct Target {
@@ -24,11 +26,7 @@ impl Target {
     /// 404 for another tenant's user too; 409 for oneself, for somebody without a console, and
     /// before the invitation is accepted.
     pub(crate) async fn of(app: &App, request: &Request, caller: &Caller) -> Result<Self, Problem> {
-        let id: UserId = request::path(request, "id")?;
-        let user = app.table.user(caller.tenant.id, id).await?.ok_or_else(Problem::not_found)?;
-        if user.status == Status::Archived {
-            return Err(Problem::not_found());
-        }
+        let user = present(app, request, caller).await?;
         if user.id == caller.user.id {
             let detail = "Your own second factor is changed from your profile.";
             return Err(Problem::new(409, "own_account", detail));
@@ -53,6 +51,45 @@ impl Target {
     /// Whether another company requires the person's second factor.
     pub(crate) fn is_required_elsewhere(&self) -> bool {
         self.elsewhere.iter().any(|(_, user)| user.two_factor_required)
+    }
+}
+
+/// The user that the request names, if the caller's tenant has it and it was not deleted.
+///
+/// # Errors
+/// 404, for another tenant's user too.
+pub(crate) async fn present(
+    app: &App,
+    request: &Request,
+    caller: &Caller,
+) -> Result<User, Problem> {
+    let id: UserId = request::path(request, "id")?;
+    let user = app.table.user(caller.tenant.id, id).await?;
+    user.filter(|user| user.status != Status::Archived).ok_or_else(Problem::not_found)
+}
+
+/// A person who ceases to be a member: as it is, and as it becomes.
+pub(crate) struct Person {
+    before: Identity,
+    after: Identity,
+}
+
+impl Person {
+    /// The person of a user who leaves; none when there is none, or the invitation was never accepted.
+    /// Whose last membership it was has nothing left to log in with.
+    pub(crate) async fn leaving(app: &App, user: &User) -> Result<Option<Self>, Problem> {
+        let Some(id) = user.identity.filter(|_| user.status != Status::Invited) else {
+            return Ok(None);
+        };
+        let before = app.table.identity(id).await?.ok_or_else(|| lost(id))?;
+        let memberships = app.table.memberships(id).await?;
+        let elsewhere = memberships.iter().any(|membership| membership.tenant != user.tenant);
+        let after = if elsewhere { before.changed() } else { before.forgotten() };
+        Ok(Some(Self { before, after }))
+    }
+
+    pub(crate) const fn leaves(&self) -> PersonMove<'_> {
+        PersonMove::Leaves(&self.before, &self.after)
     }
 }
 

@@ -13,11 +13,23 @@ use crate::stack::{self, LOCAL, Stack};
 use crate::workspace::Workspace;
 
 /// The functions of template.yaml: crate, folder and binary are of one name.
-const FUNCTIONS: [&str; 8] =
-    ["auth", "users", "tenant", "ingest", "rollup", "dashboard", "mail", "backoffice"];
+const FUNCTIONS: [&str; 9] = [
+    "auth",
+    "users",
+    "user-import",
+    "tenant",
+    "ingest",
+    "rollup",
+    "dashboard",
+    "mail",
+    "backoffice",
+];
 
 /// Sender of mails on the local stack.
 const MAIL_SENDER: &str = "belfry@example.com";
+
+/// Where tickets go on the local stack.
+const SUPPORT_EMAIL: &str = "support@example.com";
 
 /// Where the console will run locally; until then the origin that CORS allows.
 const CONSOLE_URL: &str = "http://localhost:5173";
@@ -106,6 +118,7 @@ fn sam_deploy(workspace: &Workspace, daemon: &Daemon) -> Result<()> {
         .arg("--parameter-overrides")
         .arg(format!("Architecture={}", architecture()))
         .arg(format!("MailSender={MAIL_SENDER}"))
+        .arg(format!("SupportEmail={SUPPORT_EMAIL}"))
         .arg(format!("ConsoleUrl={CONSOLE_URL}"))
         .args(["Stage=local", "ProtectData=false", "LogRetentionDays=1"])
         .envs(daemon.variables())

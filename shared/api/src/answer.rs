@@ -26,6 +26,16 @@ pub fn created<T: Serialize>(value: &T) -> Response<Body> {
     json(201, value)
 }
 
+/// 200 with a CSV file (RFC 4180) to be saved under `name`.
+pub fn csv(name: &str, text: impl Into<String>) -> Response<Body> {
+    Response::builder()
+        .status(200)
+        .header("content-type", "text/csv; charset=utf-8")
+        .header("content-disposition", format!("attachment; filename=\"{name}\""))
+        .body(Body::from(text.into()))
+        .unwrap_or_default()
+}
+
 /// 204.
 pub fn no_content() -> Response<Body> {
     Response::builder().status(204).body(Body::Empty).unwrap_or_default()

@@ -51,6 +51,11 @@ impl Query {
         Some(value)
     }
 
+    /// Notes that a parameter breaks a rule of its list.
+    pub fn fault(&mut self, name: &str, code: &'static str, detail: &str) {
+        self.wrong(name, code, detail);
+    }
+
     fn wrong(&mut self, name: &str, code: &'static str, detail: impl Display) {
         let detail = crate::problem::sentence(&detail.to_string());
         self.errors.push(FieldError::new(format!("?{name}"), code, detail));

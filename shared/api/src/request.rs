@@ -45,11 +45,7 @@ pub fn bearer(request: &Request) -> Option<&str> {
 /// # Errors
 /// 415 for another media type, 400 for what is not JSON, 422 with the place for a wrong shape.
 pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
-    let media = request.headers().get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    let media = media.and_then(|media| media.split(';').next()).unwrap_or_default().trim();
-    if !media.eq_ignore_ascii_case("application/json") {
-        return Err(Problem::new(415, "unsupported_media_type", "Send application/json."));
-    }
+    of_media(request, "application/json")?;
     let bytes: &[u8] = request.body();
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -63,6 +59,24 @@ pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     })?;
     json.end().map_err(|_| Problem::new(400, "malformed", "The body goes on after the JSON."))?;
     Ok(value)
+}
+
+/// The bytes of a CSV body.
+///
+/// # Errors
+/// 415 for another media type.
+pub fn csv(request: &Request) -> Result<&[u8], Problem> {
+    of_media(request, "text/csv")?;
+    Ok(request.body())
+}
+
+fn of_media(request: &Request, wanted: &str) -> Result<(), Problem> {
+    let media = request.headers().get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let media = media.and_then(|media| media.split(';').next()).unwrap_or_default().trim();
+    if media.eq_ignore_ascii_case(wanted) {
+        return Ok(());
+    }
+    Err(Problem::new(415, "unsupported_media_type", format!("Send {wanted}.")))
 }
 
 /// serde's words without the values it quotes from the body: they may be megabytes, or a password.

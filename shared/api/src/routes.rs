@@ -52,8 +52,8 @@ pub struct Route {
     pub parameters: &'static [Parameter],
     /// Media type and schema of the body.
     pub body: Option<(&'static str, &'static str)>,
-    /// Status and schema of the answer; no schema when it has no body.
-    pub answer: (u16, Option<&'static str>),
+    /// Statuses and schemas of the answers; no schema where there is no body.
+    pub answers: &'static [(u16, Option<&'static str>)],
     /// Statuses of problems and their codes.
     pub problems: &'static [(u16, &'static str)],
 }
@@ -74,6 +74,22 @@ const BACKGROUND: Parameter = Parameter {
     schema: || json!({"enum": ["1"]}),
 };
 
+const IDEMPOTENCY_KEY: Parameter = Parameter {
+    name: "Idempotency-Key",
+    place: "header",
+    description: "Names the request: within 24 hours the same one does nothing twice.",
+    schema: || json!({"type": "string", "pattern": "^[ -~]{1,128}$"}),
+};
+
+const LIMIT: Parameter = query(
+    "limit",
+    "Rows of a page; default 50.",
+    || json!({"type": "integer", "minimum": 1, "maximum": 200}),
+);
+
+const CURSOR: Parameter =
+    query("cursor", "`next_cursor` of the page before.", || json!({"type": "string"}));
+
 const fn query(name: &'static str, description: &'static str, schema: fn() -> Value) -> Parameter {
     Parameter { name, place: "query", description, schema }
 }
@@ -88,7 +104,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Anyone,
         parameters: &[BROWSER],
         body: Some((JSON, "LogIn")),
-        answer: (200, Some("LoggedIn")),
+        answers: &[(200, Some("LoggedIn"))],
         problems: &[
             (400, "malformed"),
             (401, "invalid_credentials"),
@@ -106,7 +122,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Anyone,
         parameters: &[BROWSER],
         body: Some((JSON, "TwoFactor")),
-        answer: (200, Some("LoggedIn")),
+        answers: &[(200, Some("LoggedIn"))],
         problems: &[
             (400, "malformed"),
             (401, "invalid_code, code_used, invalid_credentials"),
@@ -125,7 +141,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Anyone,
         parameters: &[BROWSER],
         body: Some((JSON, "FirstCode")),
-        answer: (200, Some("Authenticated")),
+        answers: &[(200, Some("Authenticated"))],
         problems: &[
             (400, "malformed"),
             (401, "invalid_code, invalid_credentials"),
@@ -142,7 +158,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Anyone,
         parameters: &[],
         body: Some((JSON, "MailedToken")),
-        answer: (204, None),
+        answers: &[(204, None)],
         problems: &[
             (400, "malformed"),
             (410, "link_gone"),
@@ -158,7 +174,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[],
         body: Some((JSON, "Confirm")),
-        answer: (200, Some("Confirmed")),
+        answers: &[(200, Some("Confirmed"))],
         problems: &[
             (400, "malformed"),
             (401, "unauthenticated, invalid_credentials, invalid_code, code_used"),
@@ -176,7 +192,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[BROWSER],
         body: Some((JSON, "SwitchTenant")),
-        answer: (200, Some("Authenticated")),
+        answers: &[(200, Some("Authenticated"))],
         problems: &[
             (400, "malformed"),
             (401, "unauthenticated, session_over"),
@@ -194,7 +210,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Anyone,
         parameters: &[],
         body: Some((JSON, "Forgotten")),
-        answer: (202, Some("Accepted")),
+        answers: &[(202, Some("Accepted"))],
         problems: &[
             (400, "malformed"),
             (415, "unsupported_media_type"),
@@ -210,7 +226,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Anyone,
         parameters: &[],
         body: Some((JSON, "ResetPassword")),
-        answer: (204, None),
+        answers: &[(204, None)],
         problems: &[
             (400, "malformed"),
             (410, "link_gone"),
@@ -227,7 +243,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Anyone,
         parameters: &[BROWSER, BACKGROUND],
         body: Some((JSON, "Refresh")),
-        answer: (200, Some("Refreshed")),
+        answers: &[(200, Some("Refreshed"))],
         problems: &[
             (400, "malformed"),
             (401, "session_over"),
@@ -243,7 +259,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::AnyoneOrConsole,
         parameters: &[BROWSER],
         body: Some((JSON, "Refresh")),
-        answer: (204, None),
+        answers: &[(204, None)],
         problems: &[
             (400, "malformed"),
             (401, "session_over, unauthenticated"),
@@ -259,7 +275,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Anyone,
         parameters: &[],
         body: Some((JSON, "CheckActivation")),
-        answer: (200, Some("ActivationChecked")),
+        answers: &[(200, Some("ActivationChecked"))],
         problems: &[
             (400, "malformed"),
             (410, "link_gone"),
@@ -275,7 +291,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::AnyoneOrConsole,
         parameters: &[],
         body: Some((JSON, "Activate")),
-        answer: (200, Some("Activated")),
+        answers: &[(200, Some("Activated"))],
         problems: &[
             (400, "malformed"),
             (401, "unauthenticated"),
@@ -294,7 +310,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[BACKGROUND],
         body: None,
-        answer: (200, Some("Me")),
+        answers: &[(200, Some("Me"))],
         problems: &[(401, "unauthenticated")],
     },
     Route {
@@ -305,7 +321,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[],
         body: Some((JSON, "ChangeMe")),
-        answer: (200, Some("Me")),
+        answers: &[(200, Some("Me"))],
         problems: &[
             (400, "malformed"),
             (401, "unauthenticated"),
@@ -322,7 +338,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[BROWSER],
         body: Some((JSON, "NewPassword")),
-        answer: (200, Some("Authenticated")),
+        answers: &[(200, Some("Authenticated"))],
         problems: &[
             (400, "malformed"),
             (401, "unauthenticated"),
@@ -339,7 +355,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[BACKGROUND],
         body: None,
-        answer: (200, Some("SessionPage")),
+        answers: &[(200, Some("SessionPage"))],
         problems: &[(401, "unauthenticated")],
     },
     Route {
@@ -350,7 +366,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[],
         body: None,
-        answer: (204, None),
+        answers: &[(204, None)],
         problems: &[(401, "unauthenticated"), (404, "not_found")],
     },
     Route {
@@ -361,7 +377,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[BROWSER],
         body: Some((JSON, "OwnTwoFactor")),
-        answer: (200, Some("EnrolledOrAuthenticated")),
+        answers: &[(200, Some("EnrolledOrAuthenticated"))],
         problems: &[
             (400, "malformed"),
             (401, "unauthenticated"),
@@ -378,7 +394,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[BROWSER],
         body: Some((JSON, "FirstCode")),
-        answer: (200, Some("Authenticated")),
+        answers: &[(200, Some("Authenticated"))],
         problems: &[
             (400, "malformed"),
             (401, "unauthenticated, invalid_code"),
@@ -396,7 +412,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[],
         body: None,
-        answer: (200, Some("EnrolmentRequired")),
+        answers: &[(200, Some("EnrolmentRequired"))],
         problems: &[(401, "unauthenticated"), (403, "forbidden, confirmation_required")],
     },
     Route {
@@ -407,12 +423,260 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[],
         body: None,
-        answer: (200, Some("RecoveryCodes")),
+        answers: &[(200, Some("RecoveryCodes"))],
         problems: &[
             (401, "unauthenticated"),
             (403, "confirmation_required"),
             (409, "two_factor_off"),
         ],
+    },
+    Route {
+        function: "users",
+        route: "GET /users",
+        operation: "listUsers",
+        summary: "The users of the company in the order of their names; eventually consistent. A page may be short and still have a next one.",
+        caller: Caller::Console,
+        parameters: &[
+            BACKGROUND,
+            query("role", "Only with this role.", schemas::role),
+            query("source", "Only from this source.", schemas::source),
+            query(
+                "two_factor",
+                "Only where the second factor stands so.",
+                schemas::two_factor_state,
+            ),
+            query(
+                "search",
+                "Only whose first, last or whole name, address or mobile number begins so; case and width do not count.",
+                schemas::filter,
+            ),
+            query(
+                "status",
+                "Only with this status; the deleted are listed only when asked for.",
+                schemas::status,
+            ),
+            LIMIT,
+            CURSOR,
+        ],
+        body: None,
+        answers: &[(200, Some("UserPage"))],
+        problems: &[(400, "cursor_invalid"), (401, "unauthenticated"), (422, "invalid")],
+    },
+    Route {
+        function: "users",
+        route: "POST /users",
+        operation: "createUser",
+        summary: "Adds a user. One with a console is invited by mail; one of role `user` is active at once and is sent nothing.",
+        caller: Caller::Console,
+        parameters: &[IDEMPOTENCY_KEY],
+        body: Some((JSON, "CreateUser")),
+        answers: &[(201, Some("User"))],
+        problems: &[
+            (400, "malformed"),
+            (401, "unauthenticated"),
+            (403, "forbidden, confirmation_required"),
+            (409, "already_exists, user_limit"),
+            (415, "unsupported_media_type"),
+            (422, "invalid"),
+            (429, "throttled"),
+        ],
+    },
+    Route {
+        function: "users",
+        route: "GET /users/{id}",
+        operation: "getUser",
+        summary: "One user; a deleted one too, which is kept for the audit trail.",
+        caller: Caller::Console,
+        parameters: &[BACKGROUND],
+        body: None,
+        answers: &[(200, Some("User"))],
+        problems: &[(401, "unauthenticated"), (404, "not_found")],
+    },
+    Route {
+        function: "users",
+        route: "PATCH /users/{id}",
+        operation: "changeUser",
+        summary: "Changes names, numbers, role (it takes the right for the old and the new one) or status. An absent field stays; an empty number is taken away.",
+        caller: Caller::Console,
+        parameters: &[],
+        body: Some((JSON, "ChangeUser")),
+        answers: &[(200, Some("User"))],
+        problems: &[
+            (400, "malformed"),
+            (401, "unauthenticated"),
+            (403, "forbidden, confirmation_required"),
+            (404, "not_found"),
+            (
+                409,
+                "version_conflict, own_account, last_super_admin, csv_not_editable, \
+                 directory_not_editable, directory_status, not_activated, user_deactivated",
+            ),
+            (415, "unsupported_media_type"),
+            (422, "invalid"),
+            (429, "throttled"),
+        ],
+    },
+    Route {
+        function: "users",
+        route: "DELETE /users/{id}",
+        operation: "deleteUser",
+        summary: "Deletes a user: sessions end, the address is free again. Whose last company it was has no password and no second factor any more.",
+        caller: Caller::Console,
+        parameters: &[query(
+            "version",
+            "Only if it is still this one.",
+            || json!({"type": "integer"}),
+        )],
+        body: None,
+        answers: &[(204, None)],
+        problems: &[
+            (401, "unauthenticated"),
+            (403, "forbidden, confirmation_required"),
+            (404, "not_found"),
+            (409, "version_conflict, own_account, last_super_admin, directory_not_deletable"),
+            (422, "invalid"),
+        ],
+    },
+    Route {
+        function: "users",
+        route: "POST /users/{id}/activation",
+        operation: "inviteUserAgain",
+        summary: "Mails an invited user a new activation link; the one before is void.",
+        caller: Caller::Console,
+        parameters: &[],
+        body: None,
+        answers: &[(202, Some("Sent"))],
+        problems: &[
+            (401, "unauthenticated"),
+            (403, "forbidden, confirmation_required"),
+            (404, "not_found"),
+            (409, "not_invited"),
+            (429, "throttled"),
+        ],
+    },
+    Route {
+        function: "users",
+        route: "GET /users/{id}/data",
+        operation: "getUserData",
+        summary: "All that is held of a person here, for the person who asks for it.",
+        caller: Caller::Console,
+        parameters: &[],
+        body: None,
+        answers: &[(200, Some("UserData"))],
+        problems: &[(401, "unauthenticated"), (403, "forbidden"), (404, "not_found")],
+    },
+    Route {
+        function: "users",
+        route: "POST /users/{id}/erasure",
+        operation: "eraseUser",
+        summary: "Erases what says who a deleted user was; the audit trail stays whole. Repeating it is harmless.",
+        caller: Caller::Console,
+        parameters: &[],
+        body: None,
+        answers: &[(200, Some("User"))],
+        problems: &[
+            (401, "unauthenticated"),
+            (403, "forbidden, confirmation_required"),
+            (404, "not_found"),
+            (409, "not_deleted"),
+        ],
+    },
+    Route {
+        function: "users",
+        route: "GET /users/export",
+        operation: "exportUsers",
+        summary: "The users as CSV, with the columns of the import and three more, in the order of their names.",
+        caller: Caller::Console,
+        parameters: &[
+            query("role", "Only with this role.", schemas::role),
+            query("source", "Only from this source.", schemas::source),
+            query(
+                "two_factor",
+                "Only where the second factor stands so.",
+                schemas::two_factor_state,
+            ),
+            query(
+                "search",
+                "Only whose first, last or whole name, address or mobile number begins so; case and width do not count.",
+                schemas::filter,
+            ),
+            query(
+                "status",
+                "Only with this status; deleted users are not exported.",
+                schemas::status,
+            ),
+            query(
+                "ids",
+                "Only these users, at most 200 ids between commas.",
+                || json!({"type": "string"}),
+            ),
+        ],
+        body: None,
+        answers: &[(200, Some("Csv"))],
+        problems: &[(401, "unauthenticated"), (422, "invalid")],
+    },
+    Route {
+        function: "users",
+        route: "GET /users/imports/template",
+        operation: "getImportTemplate",
+        summary: "A CSV file to begin with.",
+        caller: Caller::Console,
+        parameters: &[],
+        body: None,
+        answers: &[(200, Some("Csv"))],
+        problems: &[(401, "unauthenticated"), (403, "forbidden")],
+    },
+    Route {
+        function: "users",
+        route: "POST /users/imports",
+        operation: "importUsers",
+        summary: "Imports a CSV of at most 1,000 users in the background. Repeating an import is harmless: an address that exists is refused by its row.",
+        caller: Caller::Console,
+        parameters: &[
+            query(
+                "mode",
+                "`strict`, the default: one refused row, and nothing is imported. `partial`: the good rows are.",
+                || json!({"enum": ["strict", "partial"]}),
+            ),
+            query(
+                "dry_run",
+                "`true` answers 200 with every row's verdict at once and changes nothing.",
+                || json!({"type": "boolean"}),
+            ),
+        ],
+        body: Some(("text/csv", "Csv")),
+        answers: &[(200, Some("Import")), (202, Some("Import"))],
+        problems: &[
+            (400, "csv_encoding, csv_malformed"),
+            (401, "unauthenticated"),
+            (403, "forbidden, confirmation_required"),
+            (413, "csv_too_large"),
+            (415, "unsupported_media_type"),
+            (422, "invalid, csv_empty, csv_columns, csv_no_rows, csv_too_many_rows"),
+            (429, "throttled"),
+        ],
+    },
+    Route {
+        function: "users",
+        route: "GET /users/imports/{id}",
+        operation: "getImport",
+        summary: "How far an import is, with every row's verdict so far; kept for 30 days.",
+        caller: Caller::Console,
+        parameters: &[BACKGROUND],
+        body: None,
+        answers: &[(200, Some("Import"))],
+        problems: &[(401, "unauthenticated"), (403, "forbidden"), (404, "not_found")],
+    },
+    Route {
+        function: "users",
+        route: "GET /users/imports/{id}/errors",
+        operation: "getImportErrors",
+        summary: "The refused rows of an import with their reasons, as CSV; mended, it can be imported.",
+        caller: Caller::Console,
+        parameters: &[],
+        body: None,
+        answers: &[(200, Some("Csv"))],
+        problems: &[(401, "unauthenticated"), (403, "forbidden"), (404, "not_found")],
     },
     Route {
         function: "users",
@@ -422,7 +686,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[],
         body: Some((JSON, "RequireTwoFactor")),
-        answer: (200, Some("UserTwoFactor")),
+        answers: &[(200, Some("UserTwoFactor"))],
         problems: &[
             (400, "malformed"),
             (401, "unauthenticated"),
@@ -441,7 +705,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[],
         body: None,
-        answer: (202, Some("TwoFactorReset")),
+        answers: &[(202, Some("TwoFactorReset"))],
         problems: &[
             (401, "unauthenticated"),
             (403, "forbidden, confirmation_required"),
@@ -458,7 +722,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[BACKGROUND],
         body: None,
-        answer: (200, Some("CredentialPage")),
+        answers: &[(200, Some("CredentialPage"))],
         problems: &[(401, "unauthenticated"), (404, "not_found")],
     },
     Route {
@@ -467,15 +731,15 @@ pub const ROUTES: &[Route] = &[
         operation: "createCredential",
         summary: "Makes a credential and shows its secret, this once. At most two are live, for rotation.",
         caller: Caller::Console,
-        parameters: &[],
+        parameters: &[IDEMPOTENCY_KEY],
         body: Some((JSON, "CreateCredential")),
-        answer: (201, Some("NewCredential")),
+        answers: &[(201, Some("NewCredential"))],
         problems: &[
             (400, "malformed"),
             (401, "unauthenticated"),
             (403, "forbidden, confirmation_required"),
             (404, "not_found"),
-            (409, "credential_limit, license_missing"),
+            (409, "credential_limit, license_missing, already_created"),
             (415, "unsupported_media_type"),
             (422, "invalid"),
         ],
@@ -488,8 +752,109 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[],
         body: None,
-        answer: (204, None),
+        answers: &[(204, None)],
         problems: &[(401, "unauthenticated"), (403, "forbidden"), (404, "not_found")],
+    },
+    Route {
+        function: "tenant",
+        route: "GET /settings",
+        operation: "getSettings",
+        summary: "What holds for everybody in the tenant.",
+        caller: Caller::Console,
+        parameters: &[BACKGROUND],
+        body: None,
+        answers: &[(200, Some("Settings"))],
+        problems: &[(401, "unauthenticated")],
+    },
+    Route {
+        function: "tenant",
+        route: "PUT /settings",
+        operation: "changeSettings",
+        summary: "Changes the settings; a shorter session timeout acts on the next request of every session.",
+        caller: Caller::Console,
+        parameters: &[],
+        body: Some((JSON, "ChangeSettings")),
+        answers: &[(200, Some("Settings"))],
+        problems: &[
+            (400, "malformed"),
+            (401, "unauthenticated"),
+            (403, "forbidden"),
+            (409, "version_conflict"),
+            (415, "unsupported_media_type"),
+            (422, "invalid"),
+        ],
+    },
+    Route {
+        function: "tenant",
+        route: "GET /audit",
+        operation: "listAudit",
+        summary: "What was changed, and who came or tried to, of the last 400 days, the latest first. \
+                  Changes are numbered; accesses are not.",
+        caller: Caller::Console,
+        parameters: &[
+            BACKGROUND,
+            query("actor", "Only what this user did.", || json!({"type": "string"})),
+            query("action", "Only this action; also when it was denied.", schemas::filter),
+            query("entity", "Only what was done to the thing with this id.", schemas::filter),
+            query("from", "Not before this time.", schemas::time),
+            query("to", "Before this time.", schemas::time),
+            LIMIT,
+            CURSOR,
+        ],
+        body: None,
+        answers: &[(200, Some("AuditPage"))],
+        problems: &[
+            (400, "cursor_invalid"),
+            (401, "unauthenticated"),
+            (403, "forbidden"),
+            (422, "invalid"),
+        ],
+    },
+    Route {
+        function: "tenant",
+        route: "GET /audit/verification",
+        operation: "verifyAudit",
+        summary: "Whether the numbered changes are all there and as they were written. Starts at the \
+                  anchor before `from`; without `from`, at the oldest one after which nothing may \
+                  have been dropped for its age. At most 5,000 changes a call: go on at `next_from`.",
+        caller: Caller::Console,
+        parameters: &[
+            BACKGROUND,
+            query("from", "The first number.", schemas::number),
+            query("to", "The last number; the end when absent.", schemas::number),
+        ],
+        body: None,
+        answers: &[(200, Some("AuditVerification"))],
+        problems: &[(401, "unauthenticated"), (403, "forbidden"), (422, "invalid")],
+    },
+    Route {
+        function: "tenant",
+        route: "GET /support",
+        operation: "getSupport",
+        summary: "How to reach support.",
+        caller: Caller::Console,
+        parameters: &[BACKGROUND],
+        body: None,
+        answers: &[(200, Some("Support"))],
+        problems: &[(401, "unauthenticated")],
+    },
+    Route {
+        function: "tenant",
+        route: "POST /support/tickets",
+        operation: "createTicket",
+        summary: "Asks support for help; the answer comes by mail. Support is told who asks, of \
+                  which company, and its product keys.",
+        caller: Caller::Console,
+        parameters: &[IDEMPOTENCY_KEY],
+        body: Some((JSON, "CreateTicket")),
+        answers: &[(202, Some("Ticket"))],
+        problems: &[
+            (400, "malformed"),
+            (401, "unauthenticated"),
+            (415, "unsupported_media_type"),
+            (422, "invalid"),
+            (429, "throttled"),
+        ],
     },
     Route {
         function: "tenant",
@@ -499,7 +864,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Anyone,
         parameters: &[],
         body: None,
-        answer: (200, Some("KeySet")),
+        answers: &[(200, Some("KeySet"))],
         problems: &[],
     },
     Route {
@@ -516,7 +881,7 @@ pub const ROUTES: &[Route] = &[
             schema: || json!({"type": "string", "pattern": "^[ -~]{1,128}$"}),
         }],
         body: Some(("application/cloudevents-batch+json", "Batch")),
-        answer: (202, Some("BatchTaken")),
+        answers: &[(202, Some("BatchTaken"))],
         problems: &[
             (400, "bad_idempotency_key, empty_batch, not_gzip, not_json"),
             (401, "unauthenticated"),
@@ -534,7 +899,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[BACKGROUND, query("period", "Default `0-2d`.", schemas::period)],
         body: None,
-        answer: (200, Some("Dashboard")),
+        answers: &[(200, Some("Dashboard"))],
         problems: &[(401, "unauthenticated"), (422, "invalid")],
     },
     Route {
@@ -550,15 +915,11 @@ pub const ROUTES: &[Route] = &[
             query("os", "Only with this operating system.", schemas::filter),
             query("infected", "Only infected ones, or only others.", || json!({"type": "boolean"})),
             query("last_seen", "Only those last seen in this period.", schemas::period),
-            query(
-                "limit",
-                "Rows of a page; default 50.",
-                || json!({"type": "integer", "minimum": 1, "maximum": 200}),
-            ),
-            query("cursor", "`next_cursor` of the page before.", || json!({"type": "string"})),
+            LIMIT,
+            CURSOR,
         ],
         body: None,
-        answer: (200, Some("EndpointPage")),
+        answers: &[(200, Some("EndpointPage"))],
         problems: &[(400, "cursor_invalid"), (401, "unauthenticated"), (422, "invalid")],
     },
     Route {
@@ -569,7 +930,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[BACKGROUND],
         body: None,
-        answer: (200, Some("Endpoint")),
+        answers: &[(200, Some("Endpoint"))],
         problems: &[(401, "unauthenticated"), (404, "not_found")],
     },
     Route {
@@ -580,7 +941,7 @@ pub const ROUTES: &[Route] = &[
         caller: Caller::Console,
         parameters: &[],
         body: None,
-        answer: (202, Some("EndpointRemoval")),
+        answers: &[(202, Some("EndpointRemoval"))],
         problems: &[(401, "unauthenticated"), (403, "forbidden"), (404, "not_found")],
     },
 ];
@@ -692,12 +1053,15 @@ fn responses(route: &Route) -> Value {
             "content": {"application/problem+json": {"schema": schemas::reference("Problem")}},
         })
     };
-    let (status, schema) = route.answer;
-    let mut answer = json!({"description": "Done.", "headers": {"X-Request-Id": request_id}});
-    if let Some(schema) = schema {
-        answer["content"] = json!({JSON: {"schema": schemas::reference(schema)}});
+    let mut responses = Map::new();
+    for (status, schema) in route.answers {
+        let mut answer = json!({"description": "Done.", "headers": {"X-Request-Id": request_id}});
+        if let Some(schema) = schema {
+            let media = if *schema == "Csv" { "text/csv" } else { JSON };
+            answer["content"] = json!({media: {"schema": schemas::reference(schema)}});
+        }
+        responses.insert(status.to_string(), answer);
     }
-    let mut responses = Map::from_iter([(status.to_string(), answer)]);
     for (status, codes) in route.problems {
         responses.insert(status.to_string(), problem(&format!("Codes: {codes}.")));
     }

@@ -6,8 +6,10 @@
     reason = "nested JSON objects made here; run by tests only"
 )]
 
+use belfry_domain::account::{Role, Source, Status};
 use belfry_domain::dashboard::Period;
 use belfry_domain::product::Product;
+use belfry_domain::second_factor::State;
 use belfry_domain::telemetry::batch::MOST_EVENTS;
 use belfry_domain::telemetry::event::{EventType, Kind, Severity};
 use serde_json::{Map, Value, json};
@@ -17,7 +19,7 @@ pub(crate) fn reference(name: &str) -> Value {
 }
 
 /// An object of these attributes; those whose name ends in `?` may be absent.
-fn object<const N: usize>(attributes: [(&str, Value); N]) -> Value {
+fn object<'a>(attributes: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for (name, schema) in attributes {
@@ -31,7 +33,7 @@ fn object<const N: usize>(attributes: [(&str, Value); N]) -> Value {
 }
 
 /// An object of a request: any other attribute is refused.
-fn closed<const N: usize>(attributes: [(&str, Value); N]) -> Value {
+fn closed<'a>(attributes: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     let mut schema = object(attributes);
     schema["additionalProperties"] = false.into();
     schema
@@ -49,11 +51,15 @@ fn name() -> Value {
     json!({"type": "string", "minLength": 1, "maxLength": 128, "description": "1 to 128 bytes of UTF-8."})
 }
 
+fn name_of_person() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": 60})
+}
+
 fn id(prefix: &str) -> Value {
     json!({"type": "string", "pattern": format!("^{prefix}_[0-9a-f]{{32}}$")})
 }
 
-fn time() -> Value {
+pub(crate) fn time() -> Value {
     json!({"type": "string", "format": "date-time"})
 }
 
@@ -106,12 +112,24 @@ pub(crate) fn filter() -> Value {
     json!({"type": "string", "minLength": 1, "maxLength": 256})
 }
 
-fn role() -> Value {
-    one_of(["super_admin", "admin", "help_desk", "read_only", "user"])
+pub(crate) fn number() -> Value {
+    json!({"type": "integer", "minimum": 1})
 }
 
-fn two_factor_state() -> Value {
-    one_of(["off", "pending", "active", "locked"])
+pub(crate) fn role() -> Value {
+    one_of(Role::ALL.map(Role::name))
+}
+
+pub(crate) fn status() -> Value {
+    one_of(Status::ALL.map(Status::name))
+}
+
+pub(crate) fn source() -> Value {
+    one_of(Source::ALL.map(Source::name))
+}
+
+pub(crate) fn two_factor_state() -> Value {
+    one_of(State::ALL.map(State::name))
 }
 
 /// One of several answers, told apart by `status`.
@@ -132,7 +150,12 @@ pub(crate) fn all() -> Value {
         second_factor(),
         links(),
         profile(),
+        users(),
+        imports(),
         credentials(),
+        settings(),
+        audit(),
+        support(),
         telemetry(),
         dashboard(),
     ] {
@@ -143,6 +166,123 @@ pub(crate) fn all() -> Value {
 
 fn named<const N: usize>(schemas: [(&str, Value); N]) -> Map<String, Value> {
     schemas.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+fn users() -> Map<String, Value> {
+    let optional = |description: &str| json!({"type": "string", "description": description});
+    let user = || {
+        vec![
+            ("id", id("usr")),
+            ("first_name", text()),
+            ("last_name", text()),
+            ("email", text()),
+            ("mobile", nullable(text())),
+            ("phone", nullable(text())),
+            ("role", role()),
+            ("status", status()),
+            ("source", source()),
+            ("two_factor", object([("required", flag()), ("state", two_factor_state())])),
+            ("last_login_at", nullable(time())),
+            ("created_at", time()),
+            ("erased_at?", time()),
+            ("version", count()),
+        ]
+    };
+    named([
+        ("User", object(user())),
+        ("UserPage", page(reference("User"))),
+        (
+            "CreateUser",
+            closed([
+                ("first_name", name_of_person()),
+                ("last_name", name_of_person()),
+                ("email", optional("A company's, unless the role is `user`.")),
+                ("mobile?", nullable(optional("With its country code: `+91 98765 43210`."))),
+                ("phone?", nullable(optional("Another number, likewise."))),
+                ("role", role()),
+                ("two_factor_required?", flag()),
+            ]),
+        ),
+        (
+            "ChangeUser",
+            closed([
+                ("first_name?", name_of_person()),
+                ("last_name?", name_of_person()),
+                ("mobile?", optional("Empty takes it away.")),
+                ("phone?", optional("Empty takes it away.")),
+                ("role?", role()),
+                ("status?", one_of(["active", "deactivated"])),
+                ("version", count()),
+            ]),
+        ),
+        ("Sent", object([("status", json!({"const": "sent"}))])),
+        (
+            "UserData",
+            object([
+                ("user", reference("User")),
+                (
+                    "person",
+                    json!({"anyOf": [
+                        object([
+                            ("language", text()),
+                            ("password_set_at", nullable(time())),
+                            ("recovery_codes_left", nullable(count())),
+                            ("created_at", time()),
+                        ]),
+                        {"type": "null"},
+                    ]}),
+                ),
+                (
+                    "sessions",
+                    list(object([
+                        ("id", id("ses")),
+                        ("created_at", time()),
+                        ("last_used_at", time()),
+                        ("source_address", nullable(text())),
+                        ("user_agent", nullable(text())),
+                    ])),
+                ),
+                ("audit", list(text())),
+            ]),
+        ),
+    ])
+}
+
+fn imports() -> Map<String, Value> {
+    named([
+        ("Csv", json!({"type": "string", "description": "RFC 4180, UTF-8."})),
+        (
+            "Import",
+            object([
+                ("id", nullable(id("imp"))),
+                ("state", one_of(["running", "done", "refused", "stopped"])),
+                ("mode", one_of(["strict", "partial"])),
+                ("dry_run", flag()),
+                (
+                    "rows",
+                    object([
+                        ("total", count()),
+                        ("done", count()),
+                        ("imported", count()),
+                        ("refused", count()),
+                        ("skipped", count()),
+                    ]),
+                ),
+                (
+                    "verdicts",
+                    list(object([
+                        ("line", count()),
+                        ("outcome", one_of(["imported", "refused", "skipped"])),
+                        ("field?", text()),
+                        ("code?", text()),
+                        ("detail?", text()),
+                    ])),
+                ),
+                ("created_at", nullable(time())),
+                ("finished_at", nullable(time())),
+            ]),
+        ),
+    ])
 }
 
 fn problems() -> Map<String, Value> {
@@ -454,6 +594,106 @@ fn credentials() -> Map<String, Value> {
                     ("alg", json!({"const": "ES256"})),
                     ("use", json!({"const": "sig"})),
                 ])),
+            )]),
+        ),
+    ])
+}
+
+fn settings() -> Map<String, Value> {
+    let minutes = json!({"type": "integer", "minimum": 5, "maximum": 120, "description":
+        "After how long without use a session ends."});
+    named([
+        (
+            "ChangeSettings",
+            closed([("session_timeout_minutes", minutes.clone()), ("version", count())]),
+        ),
+        ("Settings", object([("session_timeout_minutes", minutes), ("version", count())])),
+    ])
+}
+
+fn audit() -> Map<String, Value> {
+    let actor = object([
+        ("kind", one_of(["person", "back_office"])),
+        ("id", nullable(id("usr"))),
+        ("role", json!({"anyOf": [role(), {"type": "null"}]})),
+    ]);
+    named([
+        ("AuditChange", object([("field", text()), ("from", json!({})), ("to", json!({}))])),
+        (
+            "AuditRecord",
+            object([
+                ("id", id("aud")),
+                ("sequence", nullable(number())),
+                ("at", time()),
+                ("actor", nullable(actor)),
+                ("source_address", nullable(text())),
+                ("request_id", text()),
+                ("action", text()),
+                ("entity", nullable(object([("kind", text()), ("id", text())]))),
+                ("outcome", one_of(["success", "failure", "denied"])),
+                ("changes", list(reference("AuditChange"))),
+                (
+                    "personal",
+                    json!({"type": ["object", "null"], "description":
+                        "Names and addresses, unless they were erased."}),
+                ),
+            ]),
+        ),
+        ("AuditPage", page(reference("AuditRecord"))),
+        (
+            "AuditVerification",
+            object([
+                ("status", one_of(["whole", "broken"])),
+                ("from", count()),
+                ("to", count()),
+                ("checked", count()),
+                ("broken_at", nullable(number())),
+                (
+                    "head",
+                    object([
+                        ("sequence", count()),
+                        ("hash", json!({"type": "string", "pattern": "^[0-9a-f]{64}$"})),
+                    ]),
+                ),
+                ("next_from", nullable(number())),
+            ]),
+        ),
+    ])
+}
+
+fn support() -> Map<String, Value> {
+    let sized = |most: u32| json!({"type": "string", "minLength": 1, "maxLength": most});
+    named([
+        (
+            "Support",
+            object([
+                ("faq_url", text()),
+                ("chat_url", text()),
+                ("email", text()),
+                (
+                    "telephones",
+                    list(object([
+                        ("country", json!({"type": "string", "pattern": "^[A-Z]{2}$"})),
+                        ("number", json!({"type": "string", "pattern": "^\\+[0-9]{7,15}$"})),
+                        ("hours", text()),
+                        ("toll_free", flag()),
+                    ])),
+                ),
+            ]),
+        ),
+        (
+            "CreateTicket",
+            closed([
+                ("subject", sized(120)),
+                ("message", sized(5_000)),
+                ("product?", json!({"anyOf": [product(), {"type": "null"}]})),
+            ]),
+        ),
+        (
+            "Ticket",
+            object([(
+                "reference",
+                json!({"type": "string", "pattern": "^TCK-[0-9A-HJKMNP-TV-Z]{8}$"}),
             )]),
         ),
     ])

@@ -6,7 +6,8 @@ use crate::email::EmailAddress;
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::language::Language;
 use crate::password::PasswordHash;
-use crate::second_factor::SecondFactor;
+use crate::ports::Entropy;
+use crate::second_factor::{SecondFactor, State};
 use crate::secret::SecretHash;
 use crate::text::{CompanyName, Country, PersonName, Telephone};
 use jiff::{SignedDuration, Timestamp};
@@ -29,6 +30,11 @@ pub enum Role {
 }
 
 impl Role {
+    /// The role of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+
     /// All of them, the mightiest first.
     pub const ALL: [Self; 5] =
         [Self::SuperAdmin, Self::Admin, Self::HelpDesk, Self::ReadOnly, Self::User];
@@ -60,6 +66,14 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Invited, Self::Active, Self::Deactivated, Self::Archived];
+
+    /// The status of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+
     /// The name used in the API.
     pub const fn name(self) -> &'static str {
         match self {
@@ -84,6 +98,14 @@ pub enum Source {
 }
 
 impl Source {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Manual, Self::Csv, Self::Directory];
+
+    /// The source of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.name() == name)
+    }
+
     /// The name used in the API.
     pub const fn name(self) -> &'static str {
         match self {
@@ -131,6 +153,9 @@ impl From<IdleLimit> for u8 {
     }
 }
 
+/// Most users of a tenant that are not archived.
+pub const MOST_USERS: u32 = 15_000;
+
 /// A company that uses Belfry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenant {
@@ -146,8 +171,11 @@ pub struct Tenant {
     pub registered_email: EmailAddress,
     /// After how long without use its sessions end.
     pub session_timeout: IdleLimit,
-    /// Users that are not archived; at most 15,000.
+    /// Users that are not archived; at most [`MOST_USERS`].
     pub users: u32,
+    /// Super admins that are active; never less than one once there is one.
+    #[serde(default)]
+    pub super_admins: u32,
     /// When it was made.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created_at: Timestamp,
@@ -188,10 +216,43 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Somebody who has not set a password yet.
+    pub fn new(
+        email: EmailAddress,
+        language: Language,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Self {
+        Self {
+            id: IdentityId::new(now, entropy),
+            email,
+            password: None,
+            password_set_at: None,
+            second_factor: None,
+            password_reset: None,
+            sessions: 0,
+            language,
+            created_at: now,
+            version: 1,
+        }
+    }
+
     /// The same person after a change.
     #[must_use]
     pub fn changed(&self) -> Self {
         Self { version: self.version.saturating_add(1), ..self.clone() }
+    }
+
+    /// The same person as nobody's member any more: nothing is left to log in with.
+    #[must_use]
+    pub fn forgotten(&self) -> Self {
+        Self {
+            password: None,
+            password_set_at: None,
+            second_factor: None,
+            password_reset: None,
+            ..self.changed().without_sessions()
+        }
     }
 
     /// The same person with all sessions over.
@@ -220,6 +281,9 @@ pub struct User {
     /// Mobile number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mobile: Option<Telephone>,
+    /// Another telephone number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Telephone>,
     /// What it may do.
     pub role: Role,
     /// Where it stands.
@@ -232,6 +296,10 @@ pub struct User {
     /// Whether this tenant requires the person's second factor.
     #[serde(default)]
     pub two_factor_required: bool,
+    /// What the person has enrolled, copied from the identity by every change of it, so that a list
+    /// of users need not read their persons; none before the invitation is accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor: Option<Factor>,
     /// Hash of the one link by which the person agrees to a reset of the second factor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub two_factor_reset: Option<SecretHash>,
@@ -245,8 +313,72 @@ pub struct User {
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional", default)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_login_at: Option<Timestamp>,
+    /// When names, address and numbers were erased.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
     /// Grows with every change, but not with a log-in.
     pub version: u64,
+}
+
+/// A second factor as memberships show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Factor {
+    /// Enrolled.
+    Active,
+    /// Enrolled, and locked by wrong codes.
+    Locked,
+}
+
+impl Factor {
+    /// What a person has.
+    pub fn of(identity: &Identity) -> Option<Self> {
+        let factor = identity.second_factor.as_ref()?;
+        Some(if factor.is_locked() { Self::Locked } else { Self::Active })
+    }
+
+    /// The name in the table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Locked => "locked",
+        }
+    }
+}
+
+impl User {
+    /// The same user after a change.
+    #[must_use]
+    pub fn changed(&self) -> Self {
+        Self { version: self.version.saturating_add(1), ..self.clone() }
+    }
+
+    /// Whether it has a console.
+    pub fn has_console(&self) -> bool {
+        self.role != Role::User
+    }
+
+    /// Whether it was deleted.
+    pub fn is_archived(&self) -> bool {
+        self.status == Status::Archived
+    }
+
+    /// Whether it counts among the super admins of whom one must remain.
+    pub fn is_active_super_admin(&self) -> bool {
+        self.role == Role::SuperAdmin && self.status == Status::Active
+    }
+
+    /// Where the person's second factor stands, as this tenant is shown it.
+    pub fn two_factor(&self) -> State {
+        // Nothing of a person shows before the invitation is accepted.
+        match self.factor.filter(|_| self.status != Status::Invited) {
+            Some(Factor::Active) => State::Active,
+            Some(Factor::Locked) => State::Locked,
+            None if self.two_factor_required => State::Pending,
+            None => State::Off,
+        }
+    }
 }
 
 /// Edge from a person to a membership, so that a log-in finds the person's tenants.

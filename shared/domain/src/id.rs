@@ -27,6 +27,18 @@ macro_rules! id {
                 Self(uuid::Builder::from_unix_timestamp_millis(ms, &random(entropy)).into_uuid())
             }
 
+            /// The smallest identifier of a millisecond: a bound of ranges, nobody's identifier.
+            pub fn first_at(at: Timestamp) -> Self {
+                let ms = u64::try_from(at.as_millisecond()).unwrap_or(0);
+                Self(uuid::Builder::from_unix_timestamp_millis(ms, &[0; 10]).into_uuid())
+            }
+
+            /// When it was made, to the millisecond: its first 48 bits.
+            pub fn made_at(&self) -> Timestamp {
+                let ms = self.bytes().iter().take(6).fold(0, |ms: i64, b| ms << 8 | i64::from(*b));
+                Timestamp::from_millisecond(ms).unwrap_or_default()
+            }
+
             /// The 16 bytes after the prefix.
             pub const fn bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
@@ -87,6 +99,8 @@ id! {
     AuditId = "aud";
     /// An entry of the outbox: a mail or a queue message not yet sent.
     OutboxId = "out";
+    /// An import of users.
+    ImportId = "imp";
     /// A request, when the gateway gave it no id.
     RequestId = "req";
 }
@@ -100,6 +114,16 @@ mod tests {
         fn fill(&self, buffer: &mut [u8]) {
             buffer.fill(0xff);
         }
+    }
+
+    #[test]
+    fn tells_when_it_was_made_and_where_a_moment_begins() {
+        let at = Timestamp::from_millisecond(1_700_000_000_123).unwrap();
+        let before = Timestamp::from_millisecond(1_700_000_000_122).unwrap();
+        let (last, first) = (AuditId::new(before, &Ones), AuditId::first_at(at));
+        assert_eq!((last.made_at(), first.made_at()), (before, at));
+        assert!(last < first && first < AuditId::new(at, &Ones));
+        assert!(last.to_string() < first.to_string());
     }
 
     #[test]

@@ -5,12 +5,14 @@
 
 pub mod account;
 pub mod audit;
+pub mod business_email;
 pub mod challenge;
 pub mod credential;
 pub mod dashboard;
 pub mod email;
 pub mod failure;
 pub mod id;
+pub mod import;
 pub mod language;
 pub mod license;
 pub mod mail;
@@ -25,3 +27,6 @@ pub mod session;
 pub mod telemetry;
 pub mod text;
 pub mod throttle;
+pub mod ticket;
+pub mod user_csv;
+pub mod users;

@@ -90,7 +90,8 @@ impl ProductKey {
         Self(u128::from_be_bytes(random(entropy)) >> 28)
     }
 
-    fn symbol(value: u128) -> char {
+    /// A digit of Crockford's base 32, or a further check symbol.
+    pub(crate) fn symbol(value: u128) -> char {
         usize::try_from(value).ok().and_then(|at| SYMBOLS.get(at)).map_or('0', |&b| char::from(b))
     }
 }

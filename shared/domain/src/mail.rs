@@ -5,6 +5,7 @@
 use crate::email::EmailAddress;
 use crate::language::Language;
 use crate::text::{CompanyName, PersonName};
+use crate::ticket::Ticket;
 use serde::{Deserialize, Serialize};
 
 /// Hours that an activation link lives.
@@ -74,6 +75,17 @@ pub enum Letter {
     },
     /// Wrong codes locked the second factor.
     TwoFactorLocked(Reader),
+    /// An import of users that the reader asked for has ended.
+    ImportFinished {
+        /// To whom it speaks.
+        reader: Reader,
+        /// How many users there are now that were not before.
+        imported: u32,
+        /// Rows that could not be imported.
+        refused: u32,
+        /// Rows that there was no need to import.
+        skipped: u32,
+    },
     /// A recovery code was used to log in.
     RecoveryCodeUsed {
         /// To whom it speaks.
@@ -83,6 +95,8 @@ pub enum Letter {
     },
     /// New recovery codes took the place of the old ones.
     RecoveryCodesReplaced(Reader),
+    /// A customer asks support for help.
+    Ticket(Box<Ticket>),
 }
 
 /// A mail ready to be sent.
@@ -94,6 +108,8 @@ pub struct Rendered {
     pub text: String,
     /// HTML, with every value escaped.
     pub html: String,
+    /// Whom a reply shall reach; where absent, replies are not read.
+    pub reply_to: Option<EmailAddress>,
 }
 
 /// A letter that speaks of a link came without one, or the reverse.
@@ -134,7 +150,7 @@ struct Link {
     hours: u32,
 }
 
-/// The first line of every mail.
+/// The first line of every mail but those to support.
 const GREETING: Words =
     Words { en: "Hello {name},", ja: "{name} 様", ko: "{name} 님, 안녕하세요." };
 
@@ -145,13 +161,26 @@ const ABOUT_LINK: Words = Words {
     ko: "이 링크는 한 번만 사용하실 수 있으며, 발급 후 {hours}시간이 지나면 만료됩니다.",
 };
 
-/// The last line of every mail.
+/// The first line of what goes to support, which is nobody's name.
+const TICKET_GREETING: Words =
+    Words {
+        en: "Hello,", ja: "サポートご担当者様", ko: "지원 담당자님, 안녕하세요."
+    };
+
+/// The last line of every mail but those to support.
 const FOOTER: Words = Words {
     en: "This mail was sent automatically; replies to it are not read.",
     ja: "本メールは送信専用アドレスより自動送信しております。\
          ご返信いただいてもお答えできませんので、ご了承ください。",
     ko: "본 메일은 발신 전용 주소에서 자동으로 발송되었으며, 회신하셔도 확인할 수 없는 점 양해 \
          부탁드립니다.",
+};
+
+/// The last line of a mail to support.
+const TICKET_FOOTER: Words = Words {
+    en: "This mail was sent by the Belfry console.",
+    ja: "本メールは Belfry コンソールより送信されました。",
+    ko: "본 메일은 Belfry 콘솔에서 발송되었습니다.",
 };
 
 /// Closes a notice of what an administrator may have done.
@@ -382,6 +411,31 @@ static TWO_FACTOR_LOCKED: Script = Script {
     },
 };
 
+static IMPORT_FINISHED: Script = Script {
+    subject: Words {
+        en: "Your import of users into Belfry has ended",
+        ja: "【Belfry】ユーザーインポート終了のお知らせ",
+        ko: "[Belfry] 사용자 가져오기 종료 알림",
+    },
+    opening: Words {
+        en: "Your import of users has ended. Rows imported: {imported}, refused: {refused}, \
+             skipped: {skipped}.",
+        ja: "ご依頼いただいたユーザーのインポートが終了いたしました。\
+             インポート済み {imported} 行、拒否 {refused} 行、スキップ {skipped} 行です。",
+        ko: "요청하신 사용자 가져오기가 종료되었습니다. 가져온 행은 {imported}개, 거부된 행은 \
+             {refused}개, 건너뛴 행은 {skipped}개입니다.",
+    },
+    link: None,
+    closing: Words {
+        en: "The users page of the console shows why a row was refused, and gives the refused rows \
+             back as a file.",
+        ja: "拒否された行の理由は、コンソールのユーザー画面でご確認いただけます。\
+             拒否された行はファイルとして取得いただけます。",
+        ko: "행이 거부된 이유는 콘솔의 사용자 페이지에서 확인하실 수 있으며, 거부된 행은 파일로 \
+             받으실 수 있습니다.",
+    },
+};
+
 static RECOVERY_CODE_USED: Script = Script {
     subject: Words {
         en: "A recovery code was used to log in to Belfry",
@@ -419,6 +473,43 @@ static RECOVERY_CODES_REPLACED: Script = Script {
     closing: CHANGE_PASSWORD,
 };
 
+static TICKET: Script = Script {
+    subject: Words {
+        en: "Belfry ticket {reference} of {company}: {subject}",
+        ja: "【Belfry】{company} サポート依頼 {reference}: {subject}",
+        ko: "[Belfry] {company} 지원 요청 {reference}: {subject}",
+    },
+    opening: Words {
+        en: "{name} ({email}) of {company} asks for help.\n\n\
+             Reference: {reference}\n\
+             Tenant: {tenant}\n\
+             Product: {product}\n\
+             Product keys: {keys}\n\
+             Subject: {subject}\n\n\
+             {message}",
+        ja: "{company} の {name} 様（{email}）よりお問い合わせがありました。\n\n\
+             受付番号: {reference}\n\
+             テナント: {tenant}\n\
+             製品: {product}\n\
+             プロダクトキー: {keys}\n\
+             件名: {subject}\n\n\
+             {message}",
+        ko: "{company}의 {name}님({email})이 문의하셨습니다.\n\n\
+             접수 번호: {reference}\n\
+             테넌트: {tenant}\n\
+             제품: {product}\n\
+             제품 키: {keys}\n\
+             제목: {subject}\n\n\
+             {message}",
+    },
+    link: None,
+    closing: Words {
+        en: "A reply to this mail goes to {email}.",
+        ja: "本メールへの返信は {email} に届きます。",
+        ko: "이 메일에 회신하시면 {email}(으)로 전달됩니다.",
+    },
+};
+
 impl Letter {
     /// Whether it speaks of a link, which its mail then has to bring.
     pub const fn has_link(&self) -> bool {
@@ -435,13 +526,23 @@ impl Letter {
             Self::TwoFactorReset(_) => &TWO_FACTOR_RESET,
             Self::TwoFactorResetLink { .. } => &TWO_FACTOR_RESET_LINK,
             Self::TwoFactorLocked(_) => &TWO_FACTOR_LOCKED,
+            Self::ImportFinished { .. } => &IMPORT_FINISHED,
             Self::RecoveryCodeUsed { .. } => &RECOVERY_CODE_USED,
             Self::RecoveryCodesReplaced(_) => &RECOVERY_CODES_REPLACED,
+            Self::Ticket(_) => &TICKET,
         }
     }
 
-    /// First and last name of the reader.
-    const fn names(&self) -> (&PersonName, &PersonName) {
+    /// How it begins and ends.
+    const fn frame(&self) -> (&'static Words, &'static Words) {
+        match self {
+            Self::Ticket(_) => (&TICKET_GREETING, &TICKET_FOOTER),
+            _ => (&GREETING, &FOOTER),
+        }
+    }
+
+    /// First and last name of the reader; of a ticket, of who asks.
+    fn names(&self) -> (&PersonName, &PersonName) {
         match self {
             Self::Activation { first_name, last_name, .. }
             | Self::PasswordReset(Reader { first_name, last_name })
@@ -451,10 +552,12 @@ impl Letter {
             | Self::TwoFactorReset(Reader { first_name, last_name })
             | Self::TwoFactorResetLink { reader: Reader { first_name, last_name }, .. }
             | Self::TwoFactorLocked(Reader { first_name, last_name })
+            | Self::ImportFinished { reader: Reader { first_name, last_name }, .. }
             | Self::RecoveryCodeUsed { reader: Reader { first_name, last_name }, .. }
             | Self::RecoveryCodesReplaced(Reader { first_name, last_name }) => {
                 (first_name, last_name)
             }
+            Self::Ticket(ticket) => (&ticket.reader.first_name, &ticket.reader.last_name),
         }
     }
 
@@ -471,13 +574,34 @@ impl Letter {
                 | Self::TwoFactorDisabled { company, .. }
                 | Self::TwoFactorResetLink { company, .. },
             ) => company.as_str().to_owned(),
+            ("imported", Self::ImportFinished { imported, .. }) => imported.to_string(),
+            ("refused", Self::ImportFinished { refused, .. }) => refused.to_string(),
+            ("skipped", Self::ImportFinished { skipped, .. }) => skipped.to_string(),
             ("left", Self::RecoveryCodeUsed { left, .. }) => left.to_string(),
             ("hours", _) => {
                 self.script().link.as_ref().map(|link| link.hours.to_string()).unwrap_or_default()
             }
+            (name, Self::Ticket(ticket)) => told(ticket, name),
             _ => String::new(),
         }
     }
+}
+
+/// The value of a ticket's placeholder.
+fn told(ticket: &Ticket, name: &str) -> String {
+    let keys = || ticket.keys.iter().map(|(product, key)| format!("{product} {key}"));
+    let told = match name {
+        "company" => ticket.company.as_str().to_owned(),
+        "reference" => ticket.reference.as_str().to_owned(),
+        "tenant" => ticket.tenant.to_string(),
+        "email" => ticket.email.as_str().to_owned(),
+        "subject" => ticket.subject.as_str().to_owned(),
+        "message" => ticket.message.as_str().to_owned(),
+        "product" => ticket.product.map_or_else(String::new, |product| product.to_string()),
+        "keys" => keys().collect::<Vec<_>>().join(", "),
+        _ => String::new(),
+    };
+    if told.is_empty() { "-".to_owned() } else { told }
 }
 
 /// First and last name in the order of the language, unless they are written in Latin letters.
@@ -501,7 +625,14 @@ impl Mail {
         let script = self.letter.script();
         let value = |name: &str| self.letter.value(name, self.language);
         let plain = |words: &Words| fill(words.of(self.language), &value);
-        let safe = |words: &Words| fill(words.of(self.language), &|name| escape(&value(name)));
+        let safe = |words: &Words| {
+            fill(words.of(self.language), &|name| escape(&value(name))).replace('\n', "<br>\n")
+        };
+        let (greeting, footer) = self.letter.frame();
+        let reply_to = match &self.letter {
+            Letter::Ticket(ticket) => Some(ticket.email.clone()),
+            _ => None,
+        };
         let (text_link, html_link) = match (&script.link, link) {
             (Some(Link { button, .. }), Some(link)) => (
                 format!("{link}\n\n{}\n\n", plain(&ABOUT_LINK)),
@@ -514,21 +645,22 @@ impl Mail {
             subject: plain(&script.subject),
             text: format!(
                 "{}\n\n{}\n\n{text_link}{}\n\n-- \n{}\n",
-                plain(&GREETING),
+                plain(greeting),
                 plain(&script.opening),
                 plain(&script.closing),
-                plain(&FOOTER),
+                plain(footer),
             ),
             html: format!(
                 include_str!("mail.html"),
                 language = self.language.name(),
                 subject = safe(&script.subject),
-                greeting = safe(&GREETING),
+                greeting = safe(greeting),
                 opening = safe(&script.opening),
                 link = html_link,
                 closing = safe(&script.closing),
-                footer = safe(&FOOTER),
+                footer = safe(footer),
             ),
+            reply_to,
         })
     }
 }
@@ -575,6 +707,11 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::TenantId;
+    use crate::license::ProductKey;
+    use crate::ports::Entropy;
+    use crate::product::Product;
+    use crate::ticket::TicketReference;
     use std::collections::BTreeSet;
 
     const LINK: &str = "https://console.example/go#abc";
@@ -596,12 +733,41 @@ mod tests {
                 Letter::TwoFactorDisabled { .. } => Letter::TwoFactorReset(reader),
                 Letter::TwoFactorReset(_) => Letter::TwoFactorResetLink { reader, company },
                 Letter::TwoFactorResetLink { .. } => Letter::TwoFactorLocked(reader),
-                Letter::TwoFactorLocked(_) => Letter::RecoveryCodeUsed { reader, left: 8 },
+                Letter::TwoFactorLocked(_) => {
+                    Letter::ImportFinished { reader, imported: 7, refused: 2, skipped: 1 }
+                }
+                Letter::ImportFinished { .. } => Letter::RecoveryCodeUsed { reader, left: 8 },
                 Letter::RecoveryCodeUsed { .. } => Letter::RecoveryCodesReplaced(reader),
-                Letter::RecoveryCodesReplaced(_) => return None,
+                Letter::RecoveryCodesReplaced(_) => {
+                    Letter::Ticket(Box::new(ticket(reader, company)))
+                }
+                Letter::Ticket(_) => return None,
             })
         })
         .collect()
+    }
+
+    fn ticket(reader: Reader, company: CompanyName) -> Ticket {
+        struct Ones;
+        impl Entropy for Ones {
+            fn fill(&self, buffer: &mut [u8]) {
+                buffer.fill(0xff);
+            }
+        }
+        Ticket {
+            reference: TicketReference::new(&Ones),
+            tenant: TenantId::new(jiff::Timestamp::UNIX_EPOCH, &Ones),
+            company,
+            reader,
+            email: "ann@example.com".parse().unwrap(),
+            subject: "No <b>".parse().unwrap(),
+            message: "One & two\n\n  <script>three".parse().unwrap(),
+            product: Some(Product::Epp),
+            keys: vec![
+                (Product::Epp, ProductKey::new(&Ones)),
+                (Product::Emm, ProductKey::new(&Ones)),
+            ],
+        }
     }
 
     /// Every letter in a language, each with a sealed link if it has one.
@@ -623,7 +789,8 @@ mod tests {
     fn body(letter: &Letter) -> Vec<&'static Words> {
         let Script { opening, link, closing, .. } = letter.script();
         let about_link = link.iter().map(|_| &ABOUT_LINK);
-        [&GREETING, opening, closing, &FOOTER].into_iter().chain(about_link).collect()
+        let (greeting, footer) = letter.frame();
+        [greeting, opening, closing, footer].into_iter().chain(about_link).collect()
     }
 
     /// Everything that a letter says.
@@ -678,7 +845,8 @@ mod tests {
             }
             for words in body(letter) {
                 let sentence = fill(words.of(language), &|name| letter.value(name, language));
-                assert!(text.contains(&sentence) && html.contains(&sentence), "{sentence}");
+                let marked = escape(&sentence).replace('\n', "<br>\n");
+                assert!(text.contains(&sentence) && html.contains(&marked), "{sentence}");
             }
             assert!(html.contains(&format!("lang=\"{}\"", language.name())));
         }
@@ -712,7 +880,9 @@ mod tests {
     #[test]
     fn names_stand_in_the_order_of_the_language() {
         let starts = |language, first, last, start: &str| {
-            for mail in mails(language, first, last, "Acme") {
+            // Support is greeted without a name.
+            let to_people = |mail: &Mail| !matches!(mail.letter, Letter::Ticket(_));
+            for mail in mails(language, first, last, "Acme").into_iter().filter(to_people) {
                 let text = render(&mail, LINK).text;
                 assert!(text.starts_with(start), "{text}");
             }
@@ -726,7 +896,7 @@ mod tests {
     #[test]
     fn values_are_escaped_in_html_and_never_read_as_placeholders() {
         for mail in mails(Language::En, "O'Hara", "{hours}", "A & \"B\" {name}") {
-            let Rendered { subject, text, html } = render(&mail, "https://x/#a&b\"");
+            let Rendered { subject, text, html, .. } = render(&mail, "https://x/#a&b\"");
             assert!(text.contains("O'Hara {hours}") && html.contains("O&#39;Hara {hours}"));
             let company = mail.letter.value("company", Language::En);
             assert!(subject.contains(&company) && text.contains(&company));
@@ -736,6 +906,32 @@ mod tests {
             assert_eq!(html.contains("href=\"https://x/#a&amp;b&quot;\""), link);
         }
         assert_eq!(escape("<A & \"B\">'"), "&lt;A &amp; &quot;B&quot;&gt;&#39;");
+    }
+
+    #[test]
+    fn a_ticket_says_all_that_support_needs_and_a_reply_reaches_who_asks() {
+        let mail = mails(Language::En, "Ann", "Lee", "Acme").pop().unwrap();
+        let Rendered { subject, text, html, reply_to } = render(&mail, LINK);
+        assert_eq!(subject, "Belfry ticket TCK-ZZZZZZZZ of Acme: No <b>");
+        for line in [
+            "Ann Lee (ann@example.com) of Acme asks for help.",
+            "Reference: TCK-ZZZZZZZZ",
+            "Tenant: ten_0000000000007fffbfffffffffffffff",
+            "Product: EPP",
+            "Product keys: EPP ZZZZZ-ZZZZZ-ZZZZZ-ZZZZZ-B, EMM ZZZZZ-ZZZZZ-ZZZZZ-ZZZZZ-B",
+            "Subject: No <b>",
+            "One & two",
+            "  <script>three",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+        assert!(html.contains("One &amp; two<br>\n<br>\n  &lt;script&gt;three"), "{html}");
+        assert_eq!(reply_to, Some("ann@example.com".parse().unwrap()));
+        let notice = mails(Language::En, "Ann", "Lee", "Acme").swap_remove(0);
+        assert_eq!(render(&notice, LINK).reply_to, None);
+        let Letter::Ticket(ticket) = mail.letter else { panic!("the last letter is a ticket") };
+        let none = Ticket { product: None, keys: Vec::new(), ..*ticket };
+        assert_eq!((told(&none, "product"), told(&none, "keys")), ("-".into(), "-".into()));
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl OutboxEntry {
             SignedDuration::from_mins(minutes.min(LONGEST_PAUSE.as_mins()))
         });
         // An attempt that no sweep would make is none.
-        if now + pause > created_at(self.id) + GIVE_UP_AFTER {
+        if now + pause > self.id.made_at() + GIVE_UP_AFTER {
             Next::GiveUp
         } else {
             Next::Retry(now + pause)
@@ -87,15 +87,9 @@ impl OutboxEntry {
     }
 }
 
-/// When an entry's identifier was made: the first 48 bits of a `UUIDv7` are Unix milliseconds.
-fn created_at(id: OutboxId) -> Timestamp {
-    let ms = id.bytes().iter().take(6).fold(0, |ms: i64, byte| ms << 8 | i64::from(*byte));
-    Timestamp::from_millisecond(ms).unwrap_or_default()
-}
-
 /// The day under which an entry is kept.
 pub fn day(id: OutboxId) -> Day {
-    Day::of(created_at(id))
+    Day::of(id.made_at())
 }
 
 /// The days a sweep looks at: today and those in which an entry that is still tried may have been

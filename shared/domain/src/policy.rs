@@ -4,6 +4,7 @@ use crate::account::{Identity, IdleLimit, Link, LinkPurpose, Role, Status, User}
 use crate::challenge::Challenge;
 use crate::failure::{Failure, FailureKind};
 use crate::id::{IdentityId, SessionId, TenantId, UserId};
+use crate::import::Import;
 use crate::password::{HashingFailed, Password, PasswordHash};
 use crate::session::Session;
 use crate::text::Operator;
@@ -550,6 +551,14 @@ pub fn follow(
     fits.then(|| Grant::of(user, action, origin))
 }
 
+/// Leave to go on with an import, for who asked for it: as long as that user is active and has the
+/// role still.
+pub fn carry_on(import: &Import, user: &User) -> Option<Grant> {
+    let same = user.id == import.by && user.tenant == import.tenant && user.role == import.role;
+    let may = Action::ImportUsers.allows(import.role) && user.status == Status::Active;
+    (same && may).then(|| Grant::of(user, Action::ImportUsers, import.origin()))
+}
+
 /// The vendor's staff, let in by IAM. May do what the back office is for, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackOffice {
@@ -581,9 +590,11 @@ impl BackOffice {
 mod tests {
     use super::*;
     use crate::account::Source;
+    use crate::email::EmailAddress;
     use crate::language::Language;
     use crate::ports::Entropy;
     use crate::session::ClientInfo;
+    use crate::users::NewUser;
 
     struct Bytes(u8);
     impl Entropy for Bytes {
@@ -597,36 +608,24 @@ mod tests {
     }
 
     fn active(role: Role) -> (Session, Identity, User) {
+        let email: EmailAddress = "ann@example.com".parse().unwrap();
         let identity = Identity {
-            id: IdentityId::new(at(0), &Bytes(1)),
-            email: "ann@example.com".parse().unwrap(),
             password: Some(PasswordHash::nobody()),
-            password_set_at: None,
-            second_factor: None,
-            password_reset: None,
-            sessions: 0,
-            language: Language::En,
-            created_at: at(0),
-            version: 1,
+            ..Identity::new(email.clone(), Language::En, at(0), &Bytes(1))
         };
-        let user = User {
-            id: UserId::new(at(0), &Bytes(1)),
-            tenant: TenantId::new(at(0), &Bytes(1)),
-            identity: Some(identity.id),
-            email: "ann@example.com".parse().unwrap(),
+        let new = NewUser {
             first_name: "Ann".parse().unwrap(),
             last_name: "Lee".parse().unwrap(),
+            email,
             mobile: None,
+            phone: None,
             role,
-            status: Status::Active,
-            source: Source::Manual,
-            invitation: None,
             two_factor_required: false,
-            two_factor_reset: None,
-            sessions: 0,
-            created_at: at(0),
-            last_login_at: None,
-            version: 1,
+        };
+        let tenant = TenantId::new(at(0), &Bytes(1));
+        let user = User {
+            identity: Some(identity.id),
+            ..User::new(tenant, new, Source::Manual, None, at(0), &Bytes(1))
         };
         let client = ClientInfo::default();
         let (session, _) = Session::open(&identity, &user, false, client, at(0), &Bytes(1));

@@ -283,6 +283,24 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Off, Self::Pending, Self::Active, Self::Locked];
+
+    /// The name used in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Locked => "locked",
+        }
+    }
+
+    /// The state of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
     /// Of a person of whom it is required somewhere or not, and who has enrolled or not.
     pub fn of(required: bool, factor: Option<&SecondFactor>) -> Self {
         match factor {

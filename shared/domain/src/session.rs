@@ -274,8 +274,10 @@ fn id<T: FromStr>(prefix: &str, bytes: &[u8]) -> Result<T, BadRefreshToken> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::{Source, Status};
+    use crate::account::Source;
+    use crate::email::EmailAddress;
     use crate::language::Language;
+    use crate::users::NewUser;
     use std::sync::atomic::{AtomicU8, Ordering};
 
     #[derive(Default)]
@@ -292,36 +294,23 @@ mod tests {
 
     fn open() -> (Session, RefreshToken) {
         let chance = Counting::default();
-        let identity = Identity {
-            id: IdentityId::new(at(0), &chance),
-            email: "ann@example.com".parse().unwrap(),
-            password: None,
-            password_set_at: None,
-            second_factor: None,
-            password_reset: None,
-            sessions: 3,
-            language: Language::En,
-            created_at: at(0),
-            version: 1,
-        };
-        let user = User {
-            id: UserId::new(at(0), &chance),
-            tenant: TenantId::new(at(0), &chance),
-            identity: Some(identity.id),
-            email: identity.email.clone(),
+        let email: EmailAddress = "ann@example.com".parse().unwrap();
+        let identity =
+            Identity { sessions: 3, ..Identity::new(email.clone(), Language::En, at(0), &chance) };
+        let new = NewUser {
             first_name: "Ann".parse().unwrap(),
             last_name: "Lee".parse().unwrap(),
+            email,
             mobile: None,
+            phone: None,
             role: Role::Admin,
-            status: Status::Active,
-            source: Source::Manual,
-            invitation: None,
             two_factor_required: false,
-            two_factor_reset: None,
+        };
+        let tenant = TenantId::new(at(0), &chance);
+        let user = User {
+            identity: Some(identity.id),
             sessions: 4,
-            created_at: at(0),
-            last_login_at: None,
-            version: 1,
+            ..User::new(tenant, new, Source::Manual, None, at(0), &chance)
         };
         Session::open(&identity, &user, false, ClientInfo::default(), at(0), &chance)
     }

@@ -33,21 +33,37 @@ impl FieldFault for BadText {
     }
 }
 
-/// One line of text: NFC, trimmed, runs of blanks made one, without control characters, invisible
-/// or direction-changing ones, and without `<` and `>`, which no name has and mails and pages mind.
+/// One line of text without `<` and `>`, which no name has and mails and pages mind.
 fn line(text: &str, limit: usize) -> Result<String, BadText> {
+    let text = sentence(text, limit)?;
+    if text.contains(['<', '>']) { Err(BadText::Character) } else { Ok(text) }
+}
+
+/// One line of text: NFC, trimmed, runs of blanks made one, without control characters, invisible
+/// or direction-changing ones.
+fn sentence(text: &str, limit: usize) -> Result<String, BadText> {
+    let text = composed(text, limit)?;
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    bounded(text, limit, |c| {
+        c.is_control()
+            || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+    })
+}
+
+/// Lines of text: NFC, trimmed, every end of a line `\n`, without other control characters.
+fn lines(text: &str, limit: usize) -> Result<String, BadText> {
+    let text = composed(text, limit)?.replace("\r\n", "\n");
+    bounded(text.trim().to_owned(), limit, |c| c.is_control() && c != '\n')
+}
+
+fn composed(text: &str, limit: usize) -> Result<String, BadText> {
     // Before the work; NFC makes at most a third of the bytes of it, and never fewer characters
     // than a fourth.
-    if text.len() > limit * 64 {
-        return Err(BadText::TooLong(limit));
-    }
-    let text: String = text.nfc().collect();
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let forbidden = |c: char| {
-        c.is_control()
-            || matches!(c, '<' | '>' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
-            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-    };
+    if text.len() > limit * 64 { Err(BadText::TooLong(limit)) } else { Ok(text.nfc().collect()) }
+}
+
+fn bounded(text: String, limit: usize, forbidden: fn(char) -> bool) -> Result<String, BadText> {
     if text.is_empty() {
         Err(BadText::Empty)
     } else if text.chars().count() > limit {
@@ -57,6 +73,15 @@ fn line(text: &str, limit: usize) -> Result<String, BadText> {
     } else {
         Ok(text)
     }
+}
+
+/// A text as names are compared and searched: compatibility forms, width and case do not count. At
+/// most 400 bytes, as long as a name that somebody has.
+pub fn folded(text: &str) -> String {
+    let mut folded: String = text.nfkc().flat_map(char::to_lowercase).nfc().collect();
+    let end = (0..=400.min(folded.len())).rev().find(|at| folded.is_char_boundary(*at));
+    folded.truncate(end.unwrap_or(0));
+    folded
 }
 
 macro_rules! text {
@@ -114,6 +139,10 @@ text! {
     Operator = |text| line(text, 120);
     /// Why the vendor's staff asks, 1 to 500 characters.
     Reason = |text| line(text, 500);
+    /// What a ticket is about, 1 to 120 characters.
+    TicketSubject = |text| sentence(text, 120);
+    /// What a ticket says, 1 to 5,000 characters in lines.
+    TicketMessage = |text| lines(text, 5_000);
     /// Telephone number: `+` and the 7 to 15 digits of E.164, stored without blanks.
     Telephone = telephone;
     /// Country by ISO 3166-1 alpha-2.
@@ -174,6 +203,25 @@ mod tests {
         assert!("x".repeat(120).parse::<CompanyName>().is_ok());
         assert!("x".repeat(121).parse::<CompanyName>().is_err());
         assert_eq!(format!("{:?}", "Ann".parse::<PersonName>()), "Ok(PersonName(..))");
+    }
+
+    #[test]
+    fn a_ticket_has_a_subject_of_one_line_and_a_message_of_many() {
+        let subject = |text: &str| text.parse::<TicketSubject>().map(String::from);
+        assert_eq!(subject(" a <b>\r\n c ").as_deref(), Ok("a <b> c"));
+        assert_eq!(subject(&"é".repeat(120)).as_deref(), Ok("é".repeat(120).as_str()));
+        assert_eq!(subject(&"é".repeat(121)), Err(BadText::TooLong(120)));
+        for (bad, why) in [("\n", BadText::Empty), ("a\u{7}", BadText::Character)] {
+            assert_eq!(subject(bad), Err(why), "{bad:?}");
+        }
+        let message = |text: &str| text.parse::<TicketMessage>().map(String::from);
+        assert_eq!(message("\n a\r\n\r\n  <b> \n").as_deref(), Ok("a\n\n  <b>"));
+        assert!(message(&"é".repeat(5_000)).is_ok());
+        assert_eq!(message(&"é".repeat(5_001)), Err(BadText::TooLong(5_000)));
+        for bad in ["a\tb", "a\rb", "a\u{0}b", "a\u{1b}[0m", "a\u{85}b"] {
+            assert_eq!(message(bad), Err(BadText::Character), "{bad:?}");
+        }
+        assert_eq!(message(" \r\n "), Err(BadText::Empty));
     }
 
     #[test]

@@ -57,6 +57,9 @@ pub const RESET_OFFER: Rule = Rule {
     window: SignedDuration::from_hours(1),
     after: After::Wait,
 };
+/// Imports of one company.
+pub const IMPORTS: Rule =
+    Rule { name: "imports", limit: 60, window: SignedDuration::from_hours(1), after: After::Wait };
 /// Mails that anybody can have sent to one address.
 pub const MAIL_TO_RECIPIENT: Rule = Rule {
     name: "mail-recipient",
@@ -71,6 +74,10 @@ pub const MAIL_FROM_SOURCE: Rule = Rule {
     window: SignedDuration::from_hours(1),
     after: After::Wait,
 };
+
+/// Tickets of one user.
+pub const TICKET: Rule =
+    Rule { name: "ticket", limit: 10, window: SignedDuration::from_hours(1), after: After::Wait };
 
 /// The tries of one subject under one rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

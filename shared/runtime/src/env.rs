@@ -11,6 +11,8 @@ pub const TABLE: &str = "BELFRY_TABLE";
 pub const TELEMETRY_QUEUE_URL: &str = "BELFRY_TELEMETRY_QUEUE_URL";
 /// URL of the mail queue.
 pub const MAIL_QUEUE_URL: &str = "BELFRY_MAIL_QUEUE_URL";
+/// URL of the queue of imports.
+pub const IMPORT_QUEUE_URL: &str = "BELFRY_IMPORT_QUEUE_URL";
 /// Key that signs tokens.
 pub const SIGNING_KEY_ID: &str = "BELFRY_SIGNING_KEY_ID";
 /// Key that seals secrets at rest.
@@ -19,6 +21,8 @@ pub const SEALING_KEY_ID: &str = "BELFRY_SEALING_KEY_ID";
 pub const CONSOLE_URL: &str = "BELFRY_CONSOLE_URL";
 /// Sender of mails.
 pub const MAIL_SENDER: &str = "BELFRY_MAIL_SENDER";
+/// Where tickets go.
+pub const SUPPORT_EMAIL: &str = "BELFRY_SUPPORT_EMAIL";
 /// Stage, a dimension of metrics.
 pub const STAGE: &str = "BELFRY_STAGE";
 

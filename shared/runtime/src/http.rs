@@ -31,9 +31,19 @@ pub async fn serve(routes: impl Routes, origin: String) -> Result<(), Error> {
     let origin = HeaderValue::from_str(&origin)?;
     let (routes, origin) = (&routes, &origin);
     lambda_http::run(service_fn(move |request: Request| async move {
-        Ok::<_, Error>(respond(routes, origin, &request).await)
+        Ok::<_, Error>(with_its_bom(respond(routes, origin, &request).await))
     }))
     .await
+}
+
+/// The answer as `lambda_http` has to get it: on its way out it decodes every text, which takes one byte
+/// order mark away, and spreadsheets need theirs.
+fn with_its_bom(response: Response<Body>) -> Response<Body> {
+    const BOM: char = '\u{feff}';
+    response.map(|body| match body {
+        Body::Text(text) if text.starts_with(BOM) => Body::Text(format!("{BOM}{text}")),
+        body => body,
+    })
 }
 
 /// One request, from the gateway's event to its answer.

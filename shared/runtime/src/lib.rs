@@ -6,6 +6,7 @@ pub mod aws;
 pub mod env;
 pub mod events;
 pub mod http;
+pub mod invite;
 pub mod keys;
 pub mod log;
 pub mod mail;

@@ -64,7 +64,9 @@ impl Mailer for SesMailer {
                 Body::builder().text(content(&mail.text)?).html(content(&mail.html)?).build();
             let message = Message::builder().subject(content(&mail.subject)?).body(body).build();
             let destination = Destination::builder().to_addresses(to.as_str()).build();
+            let reply_to = mail.reply_to.as_ref().map(|address| vec![address.as_str().to_owned()]);
             let call = self.client.send_email().source(&self.sender).destination(destination);
+            let call = call.set_reply_to_addresses(reply_to);
             call.message(message).send().await.map(drop).map_err(|error| sorted(&error))
         })
     }

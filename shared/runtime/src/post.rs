@@ -80,7 +80,7 @@ impl Post {
         Ok(OutboxEntry::new(id, Outgoing::Mail(mail), now))
     }
 
-    /// The entry of a mail without a link, and its item.
+    /// [`notice`].
     ///
     /// # Errors
     /// [`StoreError`].
@@ -91,10 +91,7 @@ impl Post {
         letter: Letter,
         now: Timestamp,
     ) -> Result<(OutboxId, Item), StoreError> {
-        let id = OutboxId::new(now, self.entropy.as_ref());
-        let mail = Mail { to: to.clone(), language, letter, sealed_link: None };
-        let entry = OutboxEntry::new(id, Outgoing::Mail(mail), now);
-        Ok((id, outbox::item(&entry)?))
+        notice(to, language, letter, now, self.entropy.as_ref())
     }
 
     /// What is written instead of a mail to nobody, at the same cost.
@@ -117,6 +114,23 @@ impl Post {
         let context = [("purpose", "mail-link"), ("outbox", &id.to_string())];
         self.sealer.seal(link.as_bytes(), &context).await
     }
+}
+
+/// The entry of a mail without a link, and its item.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn notice(
+    to: &EmailAddress,
+    language: Language,
+    letter: Letter,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<(OutboxId, Item), StoreError> {
+    let id = OutboxId::new(now, entropy);
+    let mail = Mail { to: to.clone(), language, letter, sealed_link: None };
+    let entry = OutboxEntry::new(id, Outgoing::Mail(mail), now);
+    Ok((id, outbox::item(&entry)?))
 }
 
 /// Rings for an outbox entry that is in the table. A lost ring costs a minute, until the sweep.

@@ -5,9 +5,11 @@ use crate::entity::{self, Entity};
 use crate::keys::{self, Key};
 use crate::sessions::NOTES;
 use crate::table::{Item, StoreError, Table};
-use crate::transaction::{Refused, Transaction, bytes, number, text};
-use aws_sdk_dynamodb::types::AttributeValue;
-use belfry_domain::account::{Identity, Link, LinkPurpose, Membership, Status, Tenant, User};
+use crate::transaction::{Refused, Transaction, number, text};
+use crate::users::{changed_user, counted};
+use belfry_domain::account::{
+    Factor, Identity, Link, LinkPurpose, Membership, Status, Tenant, User,
+};
 use belfry_domain::audit::{Access, Entry};
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{IdentityId, TenantId, UserId};
@@ -193,36 +195,16 @@ impl Table {
     ///
     /// # Errors
     /// [`StoreError`].
-    #[expect(clippy::too_many_arguments, reason = "two things before and after, and their record")]
     pub async fn change_profile(
         &self,
         grant: &Grant,
         entry: &Entry,
-        before: &User,
-        after: &User,
+        (before, after): (&User, &User),
         (person, changed): (&Identity, &Identity),
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<bool, StoreError> {
-        let writes = changed_identity(person, changed)?.update(
-            keys::user(before.tenant, before.id),
-            "SET #first_name = :first_name, #last_name = :last_name, #mobile = :mobile, \
-             #version = :next",
-            "#version = :before",
-            [
-                (":first_name", text(after.first_name.as_str())),
-                (":last_name", text(after.last_name.as_str())),
-                (
-                    ":mobile",
-                    after
-                        .mobile
-                        .as_ref()
-                        .map_or(AttributeValue::Null(true), |number| text(number.as_str())),
-                ),
-                (":before", number(before.version)),
-                (":next", number(after.version)),
-            ],
-        );
+        let writes = changed_identity(person, changed)?.and(changed_user(before, after)?);
         held(self.commit(grant, entry, writes, now, entropy).await)
     }
 
@@ -273,17 +255,15 @@ impl Table {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<bool, StoreError> {
-        let mut writes = Transaction::new().update(
-            keys::user(user.tenant, user.id),
-            "SET #two_factor_required = :required, #sessions = :sessions, #version = :next",
-            "#version = :before",
-            [
-                (":required", AttributeValue::Bool(required)),
-                (":sessions", number(user.sessions.wrapping_add(1).into())),
-                (":before", number(user.version)),
-                (":next", number(user.version.saturating_add(1))),
-            ],
-        );
+        let mut after = User {
+            two_factor_required: required,
+            sessions: user.sessions.wrapping_add(1),
+            ..user.changed()
+        };
+        if let Some((_, identity)) = person {
+            after.factor = Factor::of(identity);
+        }
+        let mut writes = changed_user(user, &after)?;
         if let Some((before, after)) = person {
             writes = writes.and(changed_identity(before, after)?);
         }
@@ -310,17 +290,8 @@ impl Table {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<bool, StoreError> {
-        let writes = Transaction::new()
-            .update(
-                keys::user(user.tenant, user.id),
-                "SET #two_factor_reset = :hash, #version = :next",
-                "#version = :before",
-                [
-                    (":hash", bytes(*hash.bytes())),
-                    (":before", number(user.version)),
-                    (":next", number(user.version.saturating_add(1))),
-                ],
-            )
+        let after = User { two_factor_reset: Some(hash), ..user.changed() };
+        let writes = changed_user(user, &after)?
             .create(entity::expiring(&keys::link(&hash), link, link.valid_until)?)
             .create(mail);
         let entry = Entry::about("user", &user.id)
@@ -345,36 +316,24 @@ impl Table {
     ) -> Result<bool, StoreError> {
         let Invitation { user, identity, .. } = invitation;
         let membership = Membership { tenant: user.tenant, user: user.id, opened_at: None };
+        // The person changes in any case: who changes it at the same moment counts its members anew.
+        let mut person = identity.changed();
+        if let Some(password) = password {
+            person.password = Some(password.clone());
+            person.password_set_at = Some(now);
+        }
+        let active = User {
+            status: Status::Active,
+            invitation: None,
+            factor: Factor::of(identity),
+            ..user.changed()
+        };
         let change = Transaction::new()
             .delete(keys::link(hash), "attribute_exists(pk)", [])
-            .update(
-                keys::user(user.tenant, user.id),
-                "SET #status = :active, #version = :next REMOVE #invitation",
-                "#status = :invited AND #invitation = :hash AND #version = :before",
-                [
-                    (":active", text(Status::Active.name())),
-                    (":invited", text(Status::Invited.name())),
-                    (":hash", bytes(*hash.bytes())),
-                    (":before", number(user.version)),
-                    (":next", number(user.version.saturating_add(1))),
-                ],
-            )
-            .create_value(&keys::membership(identity.id, user.tenant), &membership)?;
-        let change = match password {
-            Some(password) => {
-                let after = Identity {
-                    password: Some(password.clone()),
-                    password_set_at: Some(now),
-                    ..identity.changed()
-                };
-                change.and(changed_identity(identity, &after)?)
-            }
-            None => change.check(
-                keys::identity(identity.id),
-                "attribute_exists(#password) AND #version = :before",
-                [(":before", number(identity.version))],
-            ),
-        };
+            .and(changed_user(user, &active)?)
+            .create_value(&keys::membership(identity.id, user.tenant), &membership)?
+            .and(changed_identity(identity, &person)?)
+            .and(counted(user.tenant, 0, i32::from(active.is_active_super_admin())));
         let entry = Entry::about("user", &user.id)
             .changed("status", Status::Invited.name(), Status::Active.name())
             .personal("email", user.email.as_str());

@@ -1,8 +1,11 @@
 //! Every key of the table is built here, from typed values: tenant first, numbers zero-padded.
 //! `infra/table.md` lists the access patterns.
 
+use belfry_domain::account::User;
 use belfry_domain::email::EmailAddress;
-use belfry_domain::id::{AuditId, CredentialId, IdentityId, OutboxId, SessionId, TenantId, UserId};
+use belfry_domain::id::{
+    AuditId, CredentialId, IdentityId, ImportId, OutboxId, SessionId, TenantId, UserId,
+};
 use belfry_domain::license::ProductKey;
 use belfry_domain::outbox;
 use belfry_domain::ports::Day;
@@ -11,6 +14,7 @@ use belfry_domain::secret::SecretHash;
 use belfry_domain::telemetry::part::PartId;
 use belfry_domain::telemetry::stream::{Hash, Stream, sha256};
 use belfry_domain::telemetry::top::List;
+use belfry_domain::text::folded;
 use belfry_domain::throttle::Rule;
 use jiff::Timestamp;
 
@@ -182,6 +186,22 @@ pub fn user(tenant: TenantId, user: UserId) -> Key {
     Key::new(tenant_partition(tenant), format!("USER#{user}"))
 }
 
+/// Index partition of a tenant's users in the order of their names; those that were deleted apart.
+pub fn users_partition(tenant: TenantId, archived: bool) -> String {
+    format!("T#{tenant}#{}", if archived { "ARCHIVED" } else { "USERS" })
+}
+
+/// Index sort key of a user: the name as it is compared, and, as names are not unique, the address, so
+/// that the same users are in the same order in every tenant; of a deleted one, whose address another
+/// may have by now, the id.
+pub fn user_sort(user: &User) -> String {
+    let name = folded(&format!("{} {}", user.first_name.as_str(), user.last_name.as_str()));
+    let unique = if user.is_archived() { user.id.to_string() } else { user.email.as_str().into() };
+    // Below every character that a name has, so that `Ann` comes before `Ann Lee`. A sort key
+    // has at most 1,024 bytes; what is folded has 400 and an address 254.
+    format!("{name}\t{unique}")
+}
+
 /// A mailed link, found by the hash of its secret.
 pub fn link(hash: &SecretHash) -> Key {
     Key::new(format!("L#{}", hex::encode(hash.bytes())), "LINK")
@@ -212,6 +232,56 @@ pub fn idempotency(tenant: TenantId, actor: UserId, digest: &str) -> Key {
     Key::new(format!("T#{tenant}#IK"), format!("{actor}#{digest}"))
 }
 
+/// Everything of one import.
+pub fn import_partition(tenant: TenantId, import: ImportId) -> String {
+    format!("T#{tenant}#IM#{import}")
+}
+
+/// The import itself.
+pub fn import(tenant: TenantId, import: ImportId) -> Key {
+    Key::new(import_partition(tenant, import), "JOB")
+}
+
+/// What the sort keys of an import's verdicts begin with.
+pub const VERDICTS: &str = "DONE#";
+
+/// The verdicts of a batch.
+pub fn import_verdicts(tenant: TenantId, import: ImportId, batch: usize) -> Key {
+    Key::new(import_partition(tenant, import), format!("{VERDICTS}{batch:04}"))
+}
+
+/// What the sort keys of an import's rows begin with.
+pub const ROWS: &str = "ROWS#";
+
+/// Some of the rows of an import.
+pub fn import_rows(tenant: TenantId, import: ImportId, part: usize) -> Key {
+    Key::new(import_partition(tenant, import), format!("{ROWS}{part:04}"))
+}
+
+/// Over so many index partitions work that is due is spread.
+pub const DUE_SHARDS: u8 = 8;
+
+/// Index partition of the imports that are due.
+pub fn due_imports(shard: u8) -> String {
+    format!("DUE#import#{shard}")
+}
+
+/// The shard of an import.
+pub fn due_shard(import: ImportId) -> u8 {
+    // The last byte is chance.
+    import.bytes().last().copied().unwrap_or_default() % DUE_SHARDS
+}
+
+/// Index sort key of work that is due.
+pub fn due_sort(at: Timestamp, tenant: TenantId, id: &impl std::fmt::Display) -> String {
+    format!("{}#{tenant}#{id}", due_time(at))
+}
+
+/// The time of work that is due, as it sorts.
+pub fn due_time(at: Timestamp) -> String {
+    format!("{:013}", at.as_millisecond())
+}
+
 /// A tenant's chain of audit records.
 pub fn audit_partition(tenant: TenantId) -> String {
     format!("T#{tenant}#AU")
@@ -222,14 +292,40 @@ pub fn audit_head(tenant: TenantId) -> Key {
     Key::new(audit_partition(tenant), "HEAD")
 }
 
+/// What the sort keys of anchors begin with.
+const ANCHOR: &str = "ANCHOR#";
+
+/// The end of the chain as it was at a record from which a verification can start.
+pub fn audit_anchor(tenant: TenantId, sequence: u64) -> Key {
+    Key::new(audit_partition(tenant), format!("{ANCHOR}{sequence:020}"))
+}
+
+/// The sort keys between which the anchors of a trail lie.
+pub fn audit_anchors() -> (String, String) {
+    (format!("{ANCHOR}{:020}", 0), format!("{ANCHOR}{}", u64::MAX))
+}
+
+/// The number of a record or an anchor, by its sort key.
+pub fn audit_sequence(sk: &str) -> Option<u64> {
+    let digits = sk.strip_prefix(ANCHOR).unwrap_or(sk);
+    let sequence = digits.parse().ok()?;
+    // Only the form we write.
+    (format!("{sequence:020}") == digits).then_some(sequence)
+}
+
 /// An audit record.
 pub fn audit_record(tenant: TenantId, sequence: u64) -> Key {
     Key::new(audit_partition(tenant), format!("{sequence:020}"))
 }
 
+/// The erasable parts of a tenant's audit records.
+pub fn audit_personal_partition(tenant: TenantId) -> String {
+    format!("T#{tenant}#AUP")
+}
+
 /// The erasable part of an audit record.
 pub fn audit_personal(tenant: TenantId, sequence: u64) -> Key {
-    Key::new(format!("T#{tenant}#AUP"), format!("{sequence:020}"))
+    Key::new(audit_personal_partition(tenant), format!("{sequence:020}"))
 }
 
 /// What happened in a month at a tenant's door, or (without a tenant) at the door of nobody we know.

@@ -5,7 +5,9 @@ pub mod audit;
 pub mod credentials;
 pub mod endpoints;
 pub mod entity;
+pub mod erasure;
 pub mod idempotency;
+pub mod imports;
 pub mod keys;
 pub mod outbox;
 pub mod sessions;
@@ -14,5 +16,6 @@ pub mod telemetry;
 pub mod tenants;
 pub mod throttle;
 pub mod transaction;
+pub mod users;
 
 pub use table::{StoreError, Table};

@@ -6,7 +6,7 @@ use crate::table::{Item, StoreError, Table, if_held, key_item};
 use crate::transaction::{Refused, Transaction, bytes, millis, names, number, text};
 use crate::{audit, entity, keys};
 use aws_sdk_dynamodb::types::AttributeValue;
-use belfry_domain::account::{Identity, Tenant, User};
+use belfry_domain::account::{Factor, Identity, Membership, Tenant, User};
 use belfry_domain::audit::{Access, Entry};
 use belfry_domain::challenge::Challenge;
 use belfry_domain::id::{IdentityId, SessionId, TenantId, UserId};
@@ -29,9 +29,10 @@ pub struct Seen {
     pub tenant: Tenant,
 }
 
-/// So many notes go with a change; a transaction has at most 100 writes, and somebody may be in more
-/// companies. The others are written after it.
-pub(crate) const NOTES: usize = 50;
+/// Notes to, and changed users in, so many of a person's companies go with a change, as a transaction
+/// has at most 100 writes. Nobody is known to be in more; there, notes are written after it, and users
+/// show what was enrolled before.
+pub(crate) const NOTES: usize = 40;
 
 /// A session to be opened.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +50,8 @@ pub struct PersonChange<'a> {
     pub before: &'a Identity,
     /// As it becomes.
     pub after: &'a Identity,
+    /// The person's memberships, which show what it has enrolled.
+    pub members: &'a [Membership],
     /// A membership of which the second factor is required from now on, or no longer.
     pub requires: Option<(&'a User, bool)>,
     /// The session within which it was asked for: it must not have ended.
@@ -67,10 +70,11 @@ pub struct PersonChange<'a> {
 
 impl<'a> PersonChange<'a> {
     /// Of the person only.
-    pub const fn new(before: &'a Identity, after: &'a Identity) -> Self {
+    pub const fn new(before: &'a Identity, after: &'a Identity, members: &'a [Membership]) -> Self {
         Self {
             before,
             after,
+            members,
             requires: None,
             within: None,
             opens: None,
@@ -101,6 +105,14 @@ impl<'a> PersonChange<'a> {
         }
         for mail in self.mails {
             writes = writes.create(mail);
+        }
+        let factor = Factor::of(self.after);
+        if factor != Factor::of(self.before) {
+            let factor = factor.map_or(AttributeValue::Null(true), |factor| text(factor.name()));
+            for member in self.members.iter().take(NOTES) {
+                let user = keys::user(member.tenant, member.user);
+                writes = writes.also(user, "factor", factor.clone());
+            }
         }
         for (tenant, access) in &self.notes {
             writes = writes.create(audit::access_item(Some(*tenant), access)?);

@@ -1,19 +1,20 @@
 //! Making tenants; their licences; the back office's log.
 
-use crate::accounts::{Address, TenantAddress};
+use crate::accounts::held;
 use crate::entity::{self, Entity};
 use crate::keys;
 use crate::table::{Item, StoreError, Table};
-use crate::transaction::{Refused, Transaction, text};
-use belfry_domain::account::{Identity, Link, Tenant, User};
+use crate::transaction::{Refused, Transaction, number};
+use crate::users::NewMember;
+use belfry_domain::account::{IdleLimit, Tenant};
 use belfry_domain::audit::Entry;
 use belfry_domain::id::{AuditId, TenantId};
 use belfry_domain::license::License;
 use belfry_domain::policy::Grant;
 use belfry_domain::ports::Entropy;
 use belfry_domain::product::Product;
-use belfry_domain::secret::SecretHash;
 use belfry_domain::text::Reason;
+use belfry_domain::ticket::Ticket;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -72,30 +73,15 @@ pub fn back_office_log(
     Transaction::new().create_value(&key, &record)
 }
 
-/// The person of a new tenant's first user.
-#[derive(Debug)]
-pub enum FirstPerson {
-    /// Somebody new.
-    New(Box<Identity>),
-    /// Somebody who is known from another tenant.
-    Known,
-}
-
-/// A new tenant with its first user, invited by `link`, and its licences.
+/// A new tenant with its first user, and its licences.
 #[derive(Debug)]
 pub struct NewTenant {
     /// The tenant.
     pub tenant: Tenant,
-    /// The first user; its `invitation` is the hash of the link.
-    pub user: User,
-    /// Its person.
-    pub person: FirstPerson,
-    /// The link's hash, and what it is for.
-    pub link: (SecretHash, Link),
+    /// The first user, invited.
+    pub member: NewMember,
     /// At most one a product.
     pub licenses: Vec<License>,
-    /// The mail with the link.
-    pub mail: Item,
 }
 
 impl Table {
@@ -110,29 +96,11 @@ impl Table {
         beside: Transaction,
         entropy: &dyn Entropy,
     ) -> Result<bool, StoreError> {
-        let NewTenant { tenant, user, person, link: (hash, link), licenses, mail } = new;
-        let now = tenant.created_at;
-        let address = keys::email(&user.email);
-        let mut change = match person {
-            FirstPerson::New(identity) => Transaction::new()
-                .create_value(&address, &Address { identity: identity.id })?
-                .create_value(&keys::identity(identity.id), identity.as_ref())?,
-            FirstPerson::Known => Transaction::new().check(
-                address,
-                "#identity = :identity",
-                [(":identity", text(link.identity.to_string()))],
-            ),
-        };
+        let NewTenant { tenant, member, licenses } = new;
+        let (now, user) = (tenant.created_at, member.user.clone());
+        let mut change = member.writes()?;
         let at_person = change.len();
-        change = change
-            .create_value(&keys::tenant(tenant.id), &tenant)?
-            .create_value(&keys::user(tenant.id, user.id), &user)?
-            .create_value(
-                &keys::tenant_email(tenant.id, &user.email),
-                &TenantAddress { user: user.id },
-            )?
-            .create(entity::expiring(&keys::link(&hash), &link, link.valid_until)?)
-            .create(mail);
+        change = change.create_value(&keys::tenant(tenant.id), &tenant)?;
         let mut entry = Entry::about("tenant", &tenant.id)
             .set("country", tenant.country.as_str())
             .set("language", tenant.language.name())
@@ -171,5 +139,66 @@ impl Table {
         product: Product,
     ) -> Result<Option<License>, StoreError> {
         entity::get(self, &keys::license(tenant, product)).await
+    }
+
+    /// All licences of a tenant, in the order of the products. One call.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn licenses(&self, tenant: TenantId) -> Result<Vec<License>, StoreError> {
+        let wanted = Product::ALL.map(|product| keys::license(tenant, product));
+        let mut found = entity::get_many(self, &wanted).await?;
+        let licenses = wanted.iter().filter_map(|key| found.take(key).transpose());
+        licenses.collect()
+    }
+
+    /// Sets the idle limit of the tenant's sessions, and leaves everything else of its item to those
+    /// who change it. False when the tenant changed since `before`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn change_settings(
+        &self,
+        grant: &Grant,
+        before: &Tenant,
+        timeout: IdleLimit,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<bool, StoreError> {
+        let (old, new) = (u8::from(before.session_timeout), u8::from(timeout));
+        let change = Transaction::new().update(
+            keys::tenant(before.id),
+            "SET #session_timeout = :timeout, #version = :next",
+            "#version = :before",
+            [
+                (":timeout", number(new.into())),
+                (":before", number(before.version)),
+                (":next", number(before.version.saturating_add(1))),
+            ],
+        );
+        let entry = Entry::about("tenant", &before.id).changed("session_timeout_minutes", old, new);
+        held(self.commit(grant, &entry, change, now, entropy).await)
+    }
+
+    /// Hands a ticket's mail in and writes its record. False when `once`, which is that this was not
+    /// asked before, does not hold.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn create_ticket(
+        &self,
+        grant: &Grant,
+        ticket: &Ticket,
+        mail: Item,
+        once: Option<Transaction>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<bool, StoreError> {
+        let change = Transaction::new().create(mail).and(once.unwrap_or_default());
+        let product = ticket.product.map(|product| product.name().to_owned());
+        let entry = Entry::about("ticket", &ticket.reference.as_str())
+            .set("product", product)
+            .personal("subject", ticket.subject.as_str());
+        held(self.commit(grant, &entry, change, now, entropy).await)
     }
 }

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update,
 };
 use belfry_domain::ports::{Entropy, random};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 /// Why a transaction wrote nothing.
@@ -52,7 +52,7 @@ pub fn names(expressions: &[&str]) -> Option<HashMap<String, String>> {
 #[derive(Debug, Clone)]
 enum Write {
     Put { item: Item, condition: &'static str, values: Values },
-    Update { key: Key, update: &'static str, condition: &'static str, values: Values },
+    Update { key: Key, update: String, condition: &'static str, values: Values },
     Delete { key: Key, condition: &'static str, values: Values },
     Check { key: Key, condition: &'static str, values: Values },
 }
@@ -112,7 +112,64 @@ impl Transaction {
         condition: &'static str,
         values: [(&str, AttributeValue); N],
     ) -> Self {
-        self.0.push(Write::Update { key, update, condition, values: owned(values) });
+        let (update, values) = (update.to_owned(), owned(values));
+        self.0.push(Write::Update { key, update, condition, values });
+        self
+    }
+
+    /// Changes what differs between two forms of an item, under a condition.
+    #[must_use]
+    pub fn differ<const N: usize>(
+        mut self,
+        key: Key,
+        (before, after): (&Item, Item),
+        condition: &'static str,
+        values: [(&str, AttributeValue); N],
+    ) -> Self {
+        let mut values = owned(values);
+        let gone: BTreeSet<_> = before.keys().filter(|name| !after.contains_key(*name)).collect();
+        let remove = gone.iter().map(|name| format!("#{name}")).collect::<Vec<_>>().join(", ");
+        let changed: BTreeMap<_, _> =
+            after.into_iter().filter(|(name, value)| before.get(name) != Some(value)).collect();
+        let set = changed.keys().map(|name| format!("#{name} = :new_{name}"));
+        let set = set.collect::<Vec<_>>().join(", ");
+        values.extend(changed.into_iter().map(|(name, value)| (format!(":new_{name}"), value)));
+        let part = |word: &str, what: &str| {
+            if what.is_empty() { String::new() } else { format!("{word} {what} ") }
+        };
+        let update = part("SET", &set) + &part("REMOVE", &remove);
+        self.0.push(Write::Update { key, update, condition, values });
+        self
+    }
+
+    /// Sets one more attribute of an item: within the write that it has here already, as there can be
+    /// but one, or by one of its own.
+    #[must_use]
+    pub fn also(mut self, key: Key, name: &str, value: AttributeValue) -> Self {
+        let set = format!("SET #{name} = :also_{name}");
+        let value = (format!(":also_{name}"), value);
+        for write in &mut self.0 {
+            match write {
+                Write::Update { key: own, update, values, .. } if *own == key => {
+                    *update = match update.strip_prefix("SET ") {
+                        Some(rest) => format!("{set}, {rest}"),
+                        None => format!("{set} {update}"),
+                    };
+                    values.extend([value]);
+                    return self;
+                }
+                Write::Check { key: own, condition, values } if *own == key => {
+                    let mut values = std::mem::take(values);
+                    values.extend([value]);
+                    *write = Write::Update { key, update: set, condition, values };
+                    return self;
+                }
+                _ => {}
+            }
+        }
+        let condition = "attribute_exists(pk)";
+        let values = Values::from([value]);
+        self.0.push(Write::Update { key, update: set, condition, values });
         self
     }
 
@@ -228,7 +285,7 @@ impl Write {
                 Update::builder()
                     .table_name(table)
                     .set_key(Some(key_item(key)))
-                    .update_expression(*update)
+                    .update_expression(update)
                     .condition_expression(*condition)
                     .set_expression_attribute_names(names(&[update, condition]))
                     .set_expression_attribute_values(some(values))

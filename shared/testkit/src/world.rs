@@ -3,7 +3,7 @@
 use crate::{EmbeddedTable, FakeClock, FakeSealer, LocalKey, MemoryDoorbell, SeededEntropy, ask};
 use aws_sdk_dynamodb::types::AttributeValue;
 use belfry_api::auth::Tokens;
-use belfry_domain::account::{Identity, IdleLimit, Membership, Role, Source, Status, Tenant, User};
+use belfry_domain::account::{Factor, Identity, IdleLimit, Membership, Role, Source, Tenant, User};
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{IdentityId, TenantId, UserId};
 use belfry_domain::language::Language;
@@ -13,11 +13,13 @@ use belfry_domain::ports::{Clock as _, Entropy};
 use belfry_domain::product::Product;
 use belfry_domain::session::{ClientInfo, RefreshToken, Session};
 use belfry_domain::telemetry::stream::Partitions;
+use belfry_domain::users::NewUser;
 use belfry_runtime::authenticate::Authenticator;
 use belfry_runtime::post::Post;
 use belfry_store::Table;
 use belfry_store::entity::{self, Entity};
 use belfry_store::keys::{self, Key};
+use belfry_store::users;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, OnceLock};
 
@@ -39,6 +41,8 @@ pub struct World {
     pub sealer: FakeSealer,
     /// The bell of the outbox.
     pub bell: MemoryDoorbell,
+    /// Rings for imports.
+    pub imports: MemoryDoorbell,
 }
 
 /// A person in a tenant.
@@ -70,6 +74,7 @@ impl World {
             key: LocalKey::new(),
             sealer: FakeSealer::new(),
             bell: MemoryDoorbell::new(),
+            imports: MemoryDoorbell::new(),
         }
     }
 
@@ -103,12 +108,18 @@ impl World {
         }
     }
 
-    /// Changes a person.
+    /// Changes a person, and what its memberships show of it.
     pub async fn change_person(&self, member: &Member, change: impl FnOnce(&mut Identity)) {
         let key = keys::identity(member.identity);
         let mut identity: Identity = self.get(&key).await.expect("a person");
         change(&mut identity);
         self.put(&key, &identity).await;
+        let memberships = self.table().memberships(member.identity).await;
+        for Membership { tenant, user, .. } in memberships.expect("the table answers") {
+            let mut user: User = self.get(&keys::user(tenant, user)).await.expect("a user");
+            user.factor = Factor::of(&identity);
+            self.keep(&user).await;
+        }
     }
 
     /// Checks who is asking, over this handle to the table.
@@ -141,6 +152,7 @@ impl World {
             registered_email: "office@globex.example".parse().expect("an address"),
             session_timeout: IdleLimit::default(),
             users: 0,
+            super_admins: 0,
             created_at: self.now(),
             version: 1,
         };
@@ -177,51 +189,52 @@ impl World {
         let email: EmailAddress = email.parse().expect("an address");
         let table = self.table();
         let known = table.identity_of(&email).await.expect("the table answers");
+        let enrolled = match known {
+            Some(id) => Factor::of(&self.get(&keys::identity(id)).await.expect("a person")),
+            None => None,
+        };
         let identity = known.unwrap_or_else(|| IdentityId::new(self.now(), self.entropy.as_ref()));
         if known.is_none() {
             let value = Identity {
                 id: identity,
-                email: email.clone(),
                 password: Some(hashed()),
                 password_set_at: Some(self.now()),
-                second_factor: None,
-                password_reset: None,
-                sessions: 0,
-                language: Language::En,
-                created_at: self.now(),
-                version: 1,
+                ..Identity::new(email.clone(), Language::En, self.now(), self.entropy.as_ref())
             };
             self.put(&keys::identity(identity), &value).await;
-            self.address(&email, identity).await;
+            self.leads(keys::email(&email), "email", ("identity", identity.to_string())).await;
         }
-        let user = UserId::new(self.now(), self.entropy.as_ref());
-        let value = User {
-            id: user,
-            tenant,
-            identity: Some(identity),
-            email: email.clone(),
+        let new = NewUser {
             first_name: "Ann".parse().expect("a name"),
             last_name: "Lindqvist".parse().expect("a name"),
+            email: email.clone(),
             mobile: Some("+919876543210".parse().expect("a number")),
+            phone: None,
             role,
-            status: Status::Active,
-            source: Source::Manual,
-            invitation: None,
             two_factor_required: false,
-            two_factor_reset: None,
-            sessions: 0,
-            created_at: self.now(),
-            last_login_at: None,
-            version: 1,
         };
-        self.put(&keys::user(tenant, user), &value).await;
+        let (now, entropy) = (self.now(), self.entropy.as_ref());
+        let value = User {
+            identity: Some(identity),
+            factor: enrolled,
+            ..User::new(tenant, new, Source::Manual, None, now, entropy)
+        };
+        let user = value.id;
+        self.keep(&value).await;
+        let of_tenant = keys::tenant_email(tenant, &email);
+        self.leads(of_tenant, "tenant_email", ("user", user.to_string())).await;
         let edge = Membership { tenant, user, opened_at: None };
         self.put(&keys::membership(identity, tenant), &edge).await;
+        let key = keys::tenant(tenant);
+        let mut counted: Tenant = self.get(&key).await.expect("a tenant");
+        counted.users += 1;
+        counted.super_admins += u32::from(role == Role::SuperAdmin);
+        self.put(&key, &counted).await;
         Member { identity, tenant, user, email }
     }
 
-    async fn address(&self, email: &EmailAddress, identity: IdentityId) {
-        let key = keys::email(email);
+    /// Puts an item of one attribute, to which an address leads.
+    async fn leads(&self, key: Key, kind: &str, (name, id): (&str, String)) {
         let text = |text: String| AttributeValue::S(text);
         let table = self.table();
         let call = table
@@ -230,9 +243,9 @@ impl World {
             .table_name(table.name())
             .item("pk", text(key.pk))
             .item("sk", text(key.sk))
-            .item("et", text("email".to_owned()))
+            .item("et", text(kind.to_owned()))
             .item("v", AttributeValue::N("1".to_owned()))
-            .item("identity", text(identity.to_string()));
+            .item(name, text(id));
         call.send().await.expect("the table takes it");
     }
 
@@ -241,7 +254,15 @@ impl World {
         let key = keys::user(member.tenant, member.user);
         let mut user: User = self.get(&key).await.expect("a user");
         change(&mut user);
-        self.put(&key, &user).await;
+        self.keep(&user).await;
+    }
+
+    /// Puts a user with its place in the list, whatever was there.
+    pub async fn keep(&self, user: &User) {
+        let item = users::item(user).expect("an item");
+        let table = self.table();
+        let call = table.client().put_item().table_name(table.name()).set_item(Some(item));
+        call.send().await.expect("the table takes it");
     }
 
     /// A session of a member, as a log-in makes it.

@@ -10,6 +10,8 @@
 
 mod accounts;
 mod description;
+mod tenant;
+mod users;
 
 use belfry_domain::account::Role;
 use belfry_domain::id::{CredentialId, TenantId};
@@ -39,8 +41,8 @@ struct House {
     mailer: MemoryMailer,
     world: World,
     auth: auth::App,
-    users: users::App,
-    tenant: tenant::App,
+    users: ::users::App,
+    tenant: ::tenant::App,
     ingest: ingest::App,
     dashboard: dashboard::App,
     backoffice: backoffice::App,
@@ -54,7 +56,7 @@ struct House {
 impl House {
     fn new() -> Self {
         let world = World::new();
-        let World { db, clock, entropy, key, sealer, bell } = world.clone();
+        let World { db, clock, entropy, key, sealer, bell, .. } = world.clone();
         let (telemetry, mailer) = (MemoryQueue::new(), MemoryMailer::new());
         let time = Arc::new(clock.clone());
         Self {
@@ -67,17 +69,20 @@ impl House {
                 clock: time.clone(),
                 entropy: entropy.clone(),
             },
-            users: users::App {
+            users: ::users::App {
                 table: db.table(),
                 authenticator: world.authenticator(db.table()),
                 post: world.post(),
+                imports: Arc::new(world.imports.clone()),
                 clock: time.clone(),
                 entropy: entropy.clone(),
             },
-            tenant: tenant::App {
+            tenant: ::tenant::App {
                 table: db.table(),
                 authenticator: world.authenticator(db.table()),
                 key: key.public_key(),
+                support: ::tenant::Support::new("support@example.com").unwrap(),
+                bell: Arc::new(bell.clone()),
                 clock: time.clone(),
                 entropy: entropy.clone(),
             },
@@ -238,15 +243,16 @@ async fn the_main_job_speaks_as_described() {
     accounts::profile(&house, tenant, other).await;
     accounts::own_two_factor(&house, tenant).await;
     accounts::others(&house, tenant).await;
+    tenant::all(&house, tenant).await;
+    users::all(&house, tenant).await;
     let token = ann_again(&house).await;
     log_out(&house, &token).await;
     // Each success of each route was seen, and every status that its problems name.
     let seen = house.seen.into_inner().unwrap();
     let described = belfry_api::routes::ROUTES.iter().flat_map(|route| {
         let problems = route.problems.iter().map(|(status, _)| *status);
-        std::iter::once(route.answer.0)
-            .chain(problems)
-            .map(|status| (route.route.to_owned(), status))
+        let answers = route.answers.iter().map(|(status, _)| *status);
+        answers.chain(problems).map(|status| (route.route.to_owned(), status))
     });
     let unseen: Vec<_> = described
         .filter(|answer| !seen.contains(answer))

@@ -82,7 +82,8 @@ async fn a_password_alone_is_enough_without_a_second_factor() {
         |outcome: &str| ("session.confirm".to_owned(), outcome.to_owned(), ann.user.to_string());
     let mut noted = accesses(&world, &format!("T#{tenant}#AC#"));
     noted.sort();
-    assert_eq!(noted[..2], [entry("failure"), entry("success")]);
+    let denied = ("access.denied".to_owned(), "denied".to_owned(), ann.user.to_string());
+    assert_eq!(noted[..4], [denied.clone(), denied, entry("failure"), entry("success")]);
     assert_eq!(set().await.status, 200);
 }
 

@@ -8,6 +8,7 @@
 mod activation;
 mod canary;
 mod confirm;
+mod costs;
 mod enrolment;
 mod log_in;
 mod log_out;

@@ -1,21 +1,31 @@
-//! The second factor of others, from the gateway's event to the table.
+//! `users`, from the gateway's event to the table.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "a failed test says so by a panic"
 )]
 
+mod listing;
+mod privacy;
 mod two_factor;
+mod users;
 
+use ::users::App;
+use belfry_store::Table;
 use belfry_testkit::World;
 use std::sync::Arc;
-use users::App;
 
 fn app(world: &World) -> App {
+    app_over(world, world.table())
+}
+
+/// The function over this handle to the world's table.
+fn app_over(world: &World, table: Table) -> App {
     App {
-        authenticator: world.authenticator(world.table()),
-        table: world.table(),
+        authenticator: world.authenticator(table.clone()),
+        table,
         post: world.post(),
+        imports: Arc::new(world.imports.clone()),
         clock: Arc::new(world.clock.clone()),
         entropy: world.entropy.clone(),
     }

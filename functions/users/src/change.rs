@@ -1,0 +1,171 @@
+//! `PATCH /users/{id}`: names, numbers, role, status.
+
+use crate::App;
+use crate::create::BUSINESS_EMAIL;
+use crate::target::{LOOKS, Person, busy, present};
+use crate::view::{UserView, changed};
+use belfry_api::fields::Fields;
+use belfry_api::{Body, Problem, Request, Response, answer, request};
+use belfry_domain::account::{Role, Status, User};
+use belfry_domain::business_email::is_business;
+use belfry_domain::failure::FieldError;
+use belfry_domain::policy::Action;
+use belfry_domain::throttle::MAIL_TO_RECIPIENT;
+use belfry_domain::users::{Move, Unchangeable, Wanted};
+use belfry_runtime::authenticate::Caller;
+use belfry_runtime::invite::Inviter;
+use belfry_store::users::{NotWritten, PersonMove};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Absent is "as it is"; an empty number takes it away.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeBody {
+    first_name: Option<String>,
+    last_name: Option<String>,
+    mobile: Option<String>,
+    phone: Option<String>,
+    role: Option<String>,
+    status: Option<String>,
+    /// Never changes; named to say so.
+    email: Option<Value>,
+    /// The version that was seen.
+    version: u64,
+}
+
+pub(crate) async fn change(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+    let caller = app.authenticator.caller(request).await?;
+    let body: ChangeBody = request::body(request)?;
+    let version = body.version;
+    let wanted = parse(&body)?;
+    let mut counted = false;
+    for _ in 0..LOOKS {
+        let before = present(app, request, &caller).await?;
+        let grant = caller.actor.may(Action::ChangeUser(before.role))?;
+        if let Some(role) = wanted.role.filter(|role| *role != before.role) {
+            caller.actor.may(Action::ChangeUser(role))?;
+        }
+        if before.version != version {
+            return Err(Problem::stale(before.version));
+        }
+        let (after, moves) = before.wanted(&wanted)?;
+        if after == before {
+            return Ok(answer::ok(&UserView::from(&before)));
+        }
+        if before.id == caller.user.id && (after.role, after.status) != (before.role, before.status)
+        {
+            return Err(Unchangeable::OwnAccount.into());
+        }
+        if moves == Move::Enters && !counted {
+            enters(app, &before).await?;
+            counted = true;
+        }
+        match write(app, &caller, &grant, &before, after, moves).await {
+            Ok(after) => return Ok(answer::ok(&UserView::from(&after))),
+            Err(Failed::Refused(NotWritten::LastSuperAdmin)) => {
+                return Err(Unchangeable::LastSuperAdmin.into());
+            }
+            Err(Failed::Refused(NotWritten::Store(error))) => return Err(error.into()),
+            Err(Failed::Refused(_)) => {}
+            Err(Failed::Problem(problem)) => return Err(*problem),
+        }
+    }
+    Err(busy())
+}
+
+/// What a promotion to the console asks before it mails.
+async fn enters(app: &App, user: &User) -> Result<(), Problem> {
+    if !is_business(&user.email) {
+        let error = FieldError::new("/role", "business_email_required", BUSINESS_EMAIL);
+        return Err(Problem::invalid(vec![error]));
+    }
+    let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
+    Ok(app.table.count_try(&MAIL_TO_RECIPIENT, user.email.as_str(), now, entropy).await?)
+}
+
+enum Failed {
+    Refused(NotWritten),
+    Problem(Box<Problem>),
+}
+
+impl From<NotWritten> for Failed {
+    fn from(error: NotWritten) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Problem> for Failed {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
+
+/// Writes the change with what becomes of the person.
+async fn write(
+    app: &App,
+    caller: &Caller,
+    grant: &belfry_domain::policy::Grant,
+    before: &User,
+    mut after: User,
+    moves: Move,
+) -> Result<User, Failed> {
+    let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
+    let entry = changed(before, &after);
+    let mut mail = None;
+    let leaving;
+    let person = match moves {
+        Move::Stays => PersonMove::Stays,
+        Move::Enters => {
+            let (company, language) = (&caller.tenant.company, caller.tenant.language);
+            let desk = Inviter { post: &app.post, company, language, now };
+            let guest = desk.guest(&app.table, &before.email).await.map_err(Problem::from)?;
+            let (identity, link) = guest.invited();
+            (after.identity, after.invitation) = (Some(identity), Some(link));
+            let (invite, id) = desk.invite(guest, &after).await?;
+            mail = Some(id);
+            PersonMove::Enters(invite)
+        }
+        Move::Leaves => {
+            leaving = Person::leaving(app, before).await?;
+            leaving.as_ref().map_or(PersonMove::Stays, Person::leaves)
+        }
+    };
+    app.table.change_user(grant, &entry, (before, &after), person, now, entropy).await?;
+    if let Some(mail) = mail {
+        app.post.ring(mail).await;
+    }
+    Ok(after)
+}
+
+fn parse(body: &ChangeBody) -> Result<Wanted, Problem> {
+    let mut fields = Fields::new();
+    let mut wanted = Wanted::default();
+    if let Some(text) = &body.first_name {
+        wanted.first_name = fields.read("/first_name", text);
+    }
+    if let Some(text) = &body.last_name {
+        wanted.last_name = fields.read("/last_name", text);
+    }
+    let number = |fields: &mut Fields, pointer: &str, text: &str| match text.trim() {
+        "" => None,
+        text => fields.read(pointer, text),
+    };
+    wanted.mobile = body.mobile.as_ref().map(|text| number(&mut fields, "/mobile", text));
+    wanted.phone = body.phone.as_ref().map(|text| number(&mut fields, "/phone", text));
+    if let Some(text) = &body.role {
+        wanted.role = fields.want(Role::named(text), "/role", "This is not a role.");
+    }
+    if let Some(text) = &body.status {
+        let active = match Status::named(text) {
+            Some(Status::Active) => Some(true),
+            Some(Status::Deactivated) => Some(false),
+            _ => None,
+        };
+        wanted.active = fields.want(active, "/status", "Set active or deactivated.");
+    }
+    if body.email.is_some() {
+        fields.fault("/email", "immutable", "An address never changes: add another user.");
+    }
+    fields.finish(Some(wanted))
+}

@@ -1,0 +1,258 @@
+//! What may become of a user: who comes and goes, which fields are whose to change.
+
+use crate::account::{Role, Source, Status, User};
+use crate::email::EmailAddress;
+use crate::failure::{Failure, FailureKind};
+use crate::id::{IdentityId, TenantId, UserId};
+use crate::ports::Entropy;
+use crate::secret::SecretHash;
+use crate::text::{PersonName, Telephone};
+use jiff::Timestamp;
+
+/// Why a user cannot be changed so, whoever asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unchangeable {
+    /// One's own role or status, or oneself.
+    #[error("nobody changes their own role or status, or deletes themselves")]
+    OwnAccount,
+    /// The last super admin who is active.
+    #[error("this is the last active super admin; appoint another one first")]
+    LastSuperAdmin,
+    /// Names and numbers of who was imported.
+    #[error("the names and numbers of an imported user are not editable; delete and import anew")]
+    CsvNotEditable,
+    /// Names and numbers of who comes from a directory.
+    #[error("the names and numbers of this user are changed in its directory")]
+    DirectoryNotEditable,
+    /// Who comes from a directory.
+    #[error("this user is removed in its directory")]
+    DirectoryNotDeletable,
+    /// Whether who comes from a directory is active.
+    #[error("this user is deactivated and reactivated in its directory")]
+    DirectoryStatus,
+    /// Nobody has accepted the invitation yet.
+    #[error("the invitation is not accepted yet: delete the user, or send the activation again")]
+    NotActivated,
+    /// Deactivated, and so not to be promoted to the console.
+    #[error("the user is deactivated; reactivate it first")]
+    Deactivated,
+}
+
+impl Failure for Unchangeable {
+    fn kind(&self) -> FailureKind {
+        FailureKind::Conflict
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Self::OwnAccount => "own_account",
+            Self::LastSuperAdmin => "last_super_admin",
+            Self::CsvNotEditable => "csv_not_editable",
+            Self::DirectoryNotEditable => "directory_not_editable",
+            Self::DirectoryNotDeletable => "directory_not_deletable",
+            Self::DirectoryStatus => "directory_status",
+            Self::NotActivated => "not_activated",
+            Self::Deactivated => "user_deactivated",
+        }
+    }
+}
+
+/// Somebody to be added to a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewUser {
+    /// First name.
+    pub first_name: PersonName,
+    /// Last name.
+    pub last_name: PersonName,
+    /// Address.
+    pub email: EmailAddress,
+    /// Mobile number.
+    pub mobile: Option<Telephone>,
+    /// Another telephone number.
+    pub phone: Option<Telephone>,
+    /// What it may do.
+    pub role: Role,
+    /// Whether this tenant requires the person's second factor.
+    pub two_factor_required: bool,
+}
+
+impl User {
+    /// A new user: with a console invited, as `identity`, by the link with this hash; without one
+    /// active at once.
+    pub fn new(
+        tenant: TenantId,
+        new: NewUser,
+        source: Source,
+        invited: Option<(IdentityId, SecretHash)>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Self {
+        Self {
+            id: UserId::new(now, entropy),
+            tenant,
+            identity: invited.map(|(identity, _)| identity),
+            email: new.email,
+            first_name: new.first_name,
+            last_name: new.last_name,
+            mobile: new.mobile,
+            phone: new.phone,
+            role: new.role,
+            status: if invited.is_some() { Status::Invited } else { Status::Active },
+            source,
+            invitation: invited.map(|(_, link)| link),
+            two_factor_required: new.two_factor_required,
+            factor: None,
+            two_factor_reset: None,
+            sessions: 0,
+            created_at: now,
+            last_login_at: None,
+            erased_at: None,
+            version: 1,
+        }
+    }
+}
+
+/// What an administrator wants of a user; absent is "as it is".
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// First name.
+    pub first_name: Option<PersonName>,
+    /// Last name.
+    pub last_name: Option<PersonName>,
+    /// Mobile number, or none from now on.
+    pub mobile: Option<Option<Telephone>>,
+    /// Another number, or none from now on.
+    pub phone: Option<Option<Telephone>>,
+    /// Role.
+    pub role: Option<Role>,
+    /// Active, or not for now.
+    pub active: Option<bool>,
+}
+
+/// How a change concerns the person behind the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// Not at all.
+    Stays,
+    /// The user gets a console: the person is invited.
+    Enters,
+    /// The user loses its console: the membership ends.
+    Leaves,
+}
+
+impl User {
+    /// The user as it becomes, the same version again when nothing changes; and what that means for
+    /// the person.
+    ///
+    /// # Errors
+    /// [`Unchangeable`].
+    pub fn wanted(&self, wanted: &Wanted) -> Result<(Self, Move), Unchangeable> {
+        let mut next = self.clone();
+        if let Some(name) = &wanted.first_name {
+            next.first_name.clone_from(name);
+        }
+        if let Some(name) = &wanted.last_name {
+            next.last_name.clone_from(name);
+        }
+        if let Some(number) = &wanted.mobile {
+            next.mobile.clone_from(number);
+        }
+        if let Some(number) = &wanted.phone {
+            next.phone.clone_from(number);
+        }
+        if next != *self {
+            self.source.lets_edit()?;
+        }
+        if let Some(active) = wanted.active {
+            next.status = match (self.status, active) {
+                (Status::Invited, _) => return Err(Unchangeable::NotActivated),
+                (_, true) => Status::Active,
+                (_, false) => Status::Deactivated,
+            };
+        }
+        if next.status != self.status && self.source == Source::Directory {
+            return Err(Unchangeable::DirectoryStatus);
+        }
+        next.role = wanted.role.unwrap_or(self.role);
+        let moves = match (self.has_console(), next.has_console()) {
+            (false, true) if next.status == Status::Deactivated => {
+                return Err(Unchangeable::Deactivated);
+            }
+            (false, true) => {
+                next.status = Status::Invited;
+                Move::Enters
+            }
+            (true, false) => {
+                next.leave();
+                Move::Leaves
+            }
+            _ => Move::Stays,
+        };
+        if next == *self {
+            return Ok((next, moves));
+        }
+        if (next.role, next.status) != (self.role, self.status) {
+            // What was opened under the old role, or before it was deactivated, is over.
+            next.sessions = self.sessions.wrapping_add(1);
+        }
+        next.version = self.version.saturating_add(1);
+        Ok((next, moves))
+    }
+
+    /// The user as it is kept after it was deleted.
+    ///
+    /// # Errors
+    /// [`Unchangeable`].
+    pub fn archived(&self) -> Result<Self, Unchangeable> {
+        if self.source == Source::Directory {
+            return Err(Unchangeable::DirectoryNotDeletable);
+        }
+        let mut next = self.changed();
+        next.leave();
+        next.status = Status::Archived;
+        next.sessions = self.sessions.wrapping_add(1);
+        Ok(next)
+    }
+
+    /// The person is a member no longer.
+    fn leave(&mut self) {
+        self.identity = None;
+        self.invitation = None;
+        self.two_factor_required = false;
+        self.two_factor_reset = None;
+        self.factor = None;
+        if self.status == Status::Invited {
+            self.status = Status::Active;
+        }
+    }
+
+    /// The deleted user without anything that says who it was.
+    #[must_use]
+    pub fn erased(&self, now: Timestamp) -> Self {
+        let nobody = |text: &str, fallback: &PersonName| text.parse().unwrap_or(fallback.clone());
+        let address = format!("{}@erased.invalid", self.id);
+        Self {
+            email: address.parse().unwrap_or(self.email.clone()),
+            first_name: nobody("Erased", &self.first_name),
+            last_name: nobody("User", &self.last_name),
+            mobile: None,
+            phone: None,
+            last_login_at: None,
+            erased_at: Some(now),
+            ..self.changed()
+        }
+    }
+}
+
+impl Source {
+    /// Whether names and numbers are edited here.
+    ///
+    /// # Errors
+    /// [`Unchangeable`].
+    pub const fn lets_edit(self) -> Result<(), Unchangeable> {
+        match self {
+            Self::Manual => Ok(()),
+            Self::Csv => Err(Unchangeable::CsvNotEditable),
+            Self::Directory => Err(Unchangeable::DirectoryNotEditable),
+        }
+    }
+}

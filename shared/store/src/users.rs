@@ -1,0 +1,363 @@
+//! The users of a tenant: added, changed, deleted, listed. A tenant's counters change with them, in
+//! the same transaction.
+
+use crate::accounts::{Address, TenantAddress, changed_identity};
+use crate::entity;
+use crate::keys::{self, EXPIRES_AT};
+use crate::table::{Item, StoreError, Table};
+use crate::transaction::{Refused, Transaction, number, text};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use belfry_domain::account::{Identity, Link, MOST_USERS, User};
+use belfry_domain::audit::{Entry, KEPT};
+use belfry_domain::email::EmailAddress;
+use belfry_domain::id::{TenantId, UserId};
+use belfry_domain::policy::Grant;
+use belfry_domain::ports::Entropy;
+use belfry_domain::secret::SecretHash;
+use jiff::Timestamp;
+
+/// The person of a user who gets a console.
+#[derive(Debug, Clone)]
+pub enum Invitee {
+    /// Somebody new.
+    New(Box<Identity>),
+    /// Somebody who is known from another tenant.
+    Known,
+}
+
+/// The invitation of a person to a console.
+#[derive(Debug, Clone)]
+pub struct Invite {
+    /// Whom.
+    pub person: Invitee,
+    /// The link's hash, and what it is for.
+    pub link: (SecretHash, Link),
+    /// The mail with the link.
+    pub mail: Item,
+}
+
+impl Invite {
+    fn writes(self, email: &EmailAddress) -> Result<Transaction, StoreError> {
+        let (hash, link) = self.link;
+        let address = keys::email(email);
+        let writes = match self.person {
+            Invitee::New(identity) => Transaction::new()
+                .create_value(&address, &Address { identity: identity.id })?
+                .create_value(&keys::identity(identity.id), identity.as_ref())?,
+            Invitee::Known => Transaction::new().check(
+                address,
+                "#identity = :identity",
+                [(":identity", text(link.identity.to_string()))],
+            ),
+        };
+        Ok(writes
+            .create(entity::expiring(&keys::link(&hash), &link, link.valid_until)?)
+            .create(self.mail))
+    }
+}
+
+/// A new user with the invitation of its person, if it has a console.
+#[derive(Debug, Clone)]
+pub struct NewMember {
+    /// The user.
+    pub user: User,
+    /// None without a console.
+    pub invite: Option<Invite>,
+}
+
+impl NewMember {
+    /// Its writes; the first fails when the tenant has the address already, a later one when the
+    /// person changed meanwhile.
+    pub(crate) fn writes(self) -> Result<Transaction, StoreError> {
+        let Self { user, invite } = self;
+        let address = keys::tenant_email(user.tenant, &user.email);
+        let writes = Transaction::new()
+            .create_value(&address, &TenantAddress { user: user.id })?
+            .create(item(&user)?);
+        match invite {
+            Some(invite) => Ok(writes.and(invite.writes(&user.email)?)),
+            None => Ok(writes),
+        }
+    }
+}
+
+/// Why a user was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum NotWritten {
+    /// The tenant has as many users as it may.
+    #[error("the tenant has {MOST_USERS} users")]
+    Limit,
+    /// The tenant has a user with this address.
+    #[error("the address is taken")]
+    Taken,
+    /// It would take the last active super admin away.
+    #[error("the last active super admin")]
+    LastSuperAdmin,
+    /// User or person changed meanwhile: look again.
+    #[error("changed meanwhile")]
+    Changed,
+    /// The table did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What becomes of the person when a user changes.
+#[derive(Debug)]
+pub enum PersonMove<'a> {
+    /// Nothing.
+    Stays,
+    /// It is invited.
+    Enters(Invite),
+    /// It is a member no longer: before and after.
+    Leaves(&'a Identity, &'a Identity),
+}
+
+/// Users in the order of their names, each with its place in it.
+pub type Listed = Vec<(String, User)>;
+
+impl Table {
+    /// Adds a user, with what is to be written `beside`.
+    ///
+    /// # Errors
+    /// [`NotWritten`].
+    pub async fn create_user(
+        &self,
+        grant: &Grant,
+        entry: &Entry,
+        new: NewMember,
+        beside: Transaction,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<(), NotWritten> {
+        let writes = counted(grant.tenant(), 1, 0).and(new.writes()?).and(beside);
+        match self.commit(grant, entry, writes, now, entropy).await {
+            Ok(()) => Ok(()),
+            Err(Refused::Condition(0)) => Err(NotWritten::Limit),
+            Err(Refused::Condition(1)) => Err(NotWritten::Taken),
+            Err(Refused::Condition(_)) => Err(NotWritten::Changed),
+            Err(Refused::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Changes a user.
+    ///
+    /// # Errors
+    /// [`NotWritten`].
+    pub async fn change_user(
+        &self,
+        grant: &Grant,
+        entry: &Entry,
+        (before, after): (&User, &User),
+        person: PersonMove<'_>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<(), NotWritten> {
+        let more = i32::from(after.is_active_super_admin());
+        let super_admins = more - i32::from(before.is_active_super_admin());
+        let writes = counted(before.tenant, 0, super_admins)
+            .and(changed_user(before, after)?)
+            .and(moved(before, person)?);
+        self.write_user(grant, entry, writes, super_admins, now, entropy).await
+    }
+
+    /// Deletes a user: `after` is kept for the audit trail, its address is free again.
+    ///
+    /// # Errors
+    /// [`NotWritten`].
+    pub async fn archive_user(
+        &self,
+        grant: &Grant,
+        entry: &Entry,
+        (before, after): (&User, &User),
+        person: PersonMove<'_>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<(), NotWritten> {
+        let super_admins = -i32::from(before.is_active_super_admin());
+        let gone = now.checked_add(KEPT).unwrap_or(now).as_second();
+        let mine = [(":user", text(before.id.to_string()))];
+        let writes = counted(before.tenant, -1, super_admins)
+            .and(changed_user(before, after)?)
+            .also(
+                keys::user(before.tenant, before.id),
+                EXPIRES_AT,
+                AttributeValue::N(gone.to_string()),
+            )
+            .delete(keys::tenant_email(before.tenant, &before.email), "#user = :user", mine)
+            .and(moved(before, person)?);
+        self.write_user(grant, entry, writes, super_admins, now, entropy).await
+    }
+
+    async fn write_user(
+        &self,
+        grant: &Grant,
+        entry: &Entry,
+        writes: Transaction,
+        super_admins: i32,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<(), NotWritten> {
+        match self.commit(grant, entry, writes, now, entropy).await {
+            Ok(()) => Ok(()),
+            Err(Refused::Condition(0)) if super_admins < 0 => Err(NotWritten::LastSuperAdmin),
+            Err(Refused::Condition(_)) => Err(NotWritten::Changed),
+            Err(Refused::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Mails an invited user a new link, which voids the one before. False when the user changed
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn invite_again(
+        &self,
+        grant: &Grant,
+        entry: &Entry,
+        (before, after): (&User, &User),
+        invite: Invite,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<bool, StoreError> {
+        let writes = changed_user(before, after)?.and(invite.writes(&before.email)?);
+        crate::accounts::held(self.commit(grant, entry, writes, now, entropy).await)
+    }
+
+    /// The users of a tenant in the order of their names, from behind a place in it on, at most
+    /// `limit`; or those that were deleted. And whether there may be more. Eventually consistent: 0.5
+    /// RRU per 4 KB.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn users(
+        &self,
+        tenant: TenantId,
+        archived: bool,
+        after: Option<&str>,
+        limit: i32,
+    ) -> Result<(Listed, bool), StoreError> {
+        let mut query = self
+            .client()
+            .query()
+            .table_name(self.name())
+            .index_name(keys::GSI1)
+            .expression_attribute_values(":pk", text(keys::users_partition(tenant, archived)))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .limit(limit);
+        query = match after {
+            None => query.key_condition_expression("gsi1pk = :pk"),
+            Some(after) => query
+                .key_condition_expression("gsi1pk = :pk AND gsi1sk > :after")
+                .expression_attribute_values(":after", text(after)),
+        };
+        let answer = query.send().await?;
+        self.meter().read(answer.consumed_capacity.iter());
+        let more = answer.last_evaluated_key.is_some();
+        let items = answer.items.unwrap_or_default().into_iter();
+        let listed = items.map(|item| {
+            let place = item.get("gsi1sk").and_then(|place| place.as_s().ok()).cloned();
+            Ok((place.unwrap_or_default(), entity::value(item)?))
+        });
+        Ok((listed.collect::<Result<_, StoreError>>()?, more))
+    }
+
+    /// The users with these ids, those that the tenant has; 1 RRU each.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn users_by_id(
+        &self,
+        tenant: TenantId,
+        ids: &[UserId],
+    ) -> Result<Vec<User>, StoreError> {
+        let wanted: Vec<_> = ids.iter().map(|id| keys::user(tenant, *id)).collect();
+        let mut found = entity::get_many(self, &wanted).await?;
+        wanted.iter().filter_map(|key| found.take(key).transpose()).collect()
+    }
+
+    /// Which user of a tenant has an address. 1 RRU.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn user_at(
+        &self,
+        tenant: TenantId,
+        address: &EmailAddress,
+    ) -> Result<Option<UserId>, StoreError> {
+        let found =
+            entity::get::<TenantAddress>(self, &keys::tenant_email(tenant, address)).await?;
+        Ok(found.map(|address| address.user))
+    }
+}
+
+/// The item of a user, with its place in the list.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when it does not serialize, which is a fault of ours.
+pub fn item(user: &User) -> Result<Item, StoreError> {
+    let mut item = entity::item(&keys::user(user.tenant, user.id), user)?;
+    let place = keys::users_partition(user.tenant, user.is_archived());
+    item.insert("gsi1pk".to_owned(), text(place));
+    item.insert("gsi1sk".to_owned(), text(keys::user_sort(user)));
+    Ok(item)
+}
+
+/// The write of a changed user, if nobody else changed it since `before`. What a log-in or a change
+/// of the person writes beside it stays.
+pub(crate) fn changed_user(before: &User, after: &User) -> Result<Transaction, StoreError> {
+    let forms = (&item(before)?, item(after)?);
+    let version = [(":version", number(before.version))];
+    let key = keys::user(before.tenant, before.id);
+    Ok(Transaction::new().differ(key, forms, "#version = :version", version))
+}
+
+/// The write of a tenant's counters: so many more users, so many more active super admins.
+pub(crate) fn counted(tenant: TenantId, users: i32, super_admins: i32) -> Transaction {
+    let (key, none) = (keys::tenant(tenant), Transaction::new());
+    let number = |n: i32| AttributeValue::N(n.to_string());
+    let (more, admins) = ((":users", number(users)), (":admins", number(super_admins)));
+    let one = (":one", number(1));
+    match (users, super_admins) {
+        (0, 0) => none,
+        (1.., _) => {
+            let room = i64::from(MOST_USERS) - i64::from(users);
+            none.update(
+                key,
+                "SET #users = #users + :users",
+                "#users <= :room",
+                [more, (":room", AttributeValue::N(room.to_string()))],
+            )
+        }
+        (0, 1..) => none.update(
+            key,
+            "SET #super_admins = #super_admins + :admins",
+            "attribute_exists(pk)",
+            [admins],
+        ),
+        (0, _) => none.update(
+            key,
+            "SET #super_admins = #super_admins + :admins",
+            "#super_admins > :one",
+            [admins, one],
+        ),
+        (_, 0) => none.update(key, "SET #users = #users + :users", "attribute_exists(pk)", [more]),
+        _ => none.update(
+            key,
+            "SET #users = #users + :users, #super_admins = #super_admins + :admins",
+            "#super_admins > :one",
+            [more, admins, one],
+        ),
+    }
+}
+
+fn moved(before: &User, person: PersonMove<'_>) -> Result<Transaction, StoreError> {
+    match person {
+        PersonMove::Stays => Ok(Transaction::new()),
+        PersonMove::Enters(invite) => invite.writes(&before.email),
+        PersonMove::Leaves(identity, after) => {
+            let writes = changed_identity(identity, after)?;
+            let edge = keys::membership(identity.id, before.tenant);
+            Ok(writes.delete(edge, "attribute_exists(pk)", []))
+        }
+    }
+}
