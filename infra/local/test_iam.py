@@ -24,6 +24,7 @@ FUNCTIONS = {
     "auth": ("Auth", "log_in|second_factor"),
     "users": ("Users", "second_factor|users"),
     "user-import": ("UserImport", "users"),
+    "tenant": ("Tenant", "credentials|log_in|users"),
     "ingest": ("Ingest", "telemetry|credentials"),
     "rollup": ("Rollup", "telemetry|dashboard|endpoints|dead_letters"),
 }
@@ -37,6 +38,7 @@ SERVICE = {
         "Logs": "logs:CreateLogStream logs:PutLogEvents",
         "Imports": "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes",
     },
+    "tenant": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "ingest": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "rollup": {
         "Logs": "logs:CreateLogStream logs:PutLogEvents",

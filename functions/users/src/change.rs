@@ -10,7 +10,7 @@ use belfry_domain::account::{Role, Status, User};
 use belfry_domain::business_email::is_business;
 use belfry_domain::failure::FieldError;
 use belfry_domain::policy::Action;
-use belfry_domain::throttle::MAIL_TO_RECIPIENT;
+use belfry_domain::throttle::INVITATION;
 use belfry_domain::users::{Move, Unchangeable, Wanted};
 use belfry_runtime::authenticate::Caller;
 use belfry_runtime::invite::Inviter;
@@ -81,7 +81,7 @@ async fn enters(app: &App, user: &User) -> Result<(), Problem> {
         return Err(Problem::invalid(vec![error]));
     }
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
-    Ok(app.table.count_try(&MAIL_TO_RECIPIENT, user.email.as_str(), now, entropy).await?)
+    Ok(app.table.count_try(&INVITATION, user.email.as_str(), now, entropy).await?)
 }
 
 enum Failed {

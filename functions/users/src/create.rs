@@ -10,7 +10,7 @@ use belfry_domain::account::{MOST_USERS, Role, Source, User};
 use belfry_domain::business_email::is_business;
 use belfry_domain::policy::{Action, Grant};
 use belfry_domain::text::Telephone;
-use belfry_domain::throttle::MAIL_TO_RECIPIENT;
+use belfry_domain::throttle::INVITATION;
 use belfry_domain::users::NewUser;
 use belfry_runtime::authenticate::Caller;
 use belfry_runtime::invite::Inviter;
@@ -39,21 +39,33 @@ pub(crate) async fn create(app: &App, request: &Request) -> Result<Response<Body
     if new.two_factor_required {
         caller.actor.may(Action::RequireTwoFactor)?;
     }
-    let (tenant, by) = (grant.tenant(), caller.user.id);
-    let user = match added(app, &caller, &grant, &new, digest.as_deref()).await {
-        Err(problem) if problem.code == "already_exists" => {
-            let Some(digest) = digest else { return Err(problem) };
-            if !app.table.was_done(tenant, by, &digest, app.clock.now()).await? {
-                return Err(problem);
-            }
-            // The same request again: what it made is answered again.
-            let id = app.table.user_at(tenant, &new.email).await?;
-            let id = id.ok_or_else(Problem::not_found)?;
-            app.table.user(tenant, id).await?.ok_or_else(Problem::not_found)?
-        }
-        done => done?,
+    let user = match made_before(app, &caller, &new, digest.as_deref()).await? {
+        Some(user) => user,
+        None => added(app, &caller, &grant, &new, digest.as_deref()).await?,
     };
     Ok(answer::created(&UserView::from(&user)))
+}
+
+/// What the same request made before; none when it is the first.
+async fn made_before(
+    app: &App,
+    caller: &Caller,
+    new: &NewUser,
+    digest: Option<&str>,
+) -> Result<Option<User>, Problem> {
+    let (tenant, by, now) = (caller.tenant.id, caller.user.id, app.clock.now());
+    let Some(digest) = digest else { return Ok(None) };
+    if !app.table.was_done(tenant, by, digest, now).await? {
+        return Ok(None);
+    }
+    let id = app.table.user_at(tenant, &new.email).await?;
+    let user = match id {
+        Some(id) => app.table.user(tenant, id).await?,
+        None => None,
+    };
+    // Deleted since, or not the same request.
+    let detail = "A user was added with this Idempotency-Key, and is not there under this address.";
+    user.map(Some).ok_or_else(|| Problem::new(409, "already_created", detail))
 }
 
 async fn added(
@@ -73,7 +85,7 @@ async fn added(
     }
     let console = new.role != Role::User;
     if console {
-        app.table.count_try(&MAIL_TO_RECIPIENT, new.email.as_str(), now, entropy).await?;
+        app.table.count_try(&INVITATION, new.email.as_str(), now, entropy).await?;
     }
     let (company, language) = (&tenant.company, tenant.language);
     let desk = Inviter { post: &app.post, company, language, now };
@@ -105,9 +117,16 @@ async fn added(
                 return Ok(user);
             }
             Err(NotWritten::Limit) => return Err(user_limit()),
-            Err(NotWritten::Taken) => return Err(already_exists()),
             Err(NotWritten::Store(error)) => return Err(error.into()),
-            Err(NotWritten::Changed | NotWritten::LastSuperAdmin) => {}
+            Err(refused) => {
+                // A rival's may have been the same request.
+                if let Some(user) = made_before(app, caller, new, digest).await? {
+                    return Ok(user);
+                }
+                if matches!(refused, NotWritten::Taken) {
+                    return Err(already_exists());
+                }
+            }
         }
     }
     Err(busy())

@@ -6,7 +6,7 @@ use crate::view::about;
 use belfry_api::{Body, Problem, Request, Response, answer};
 use belfry_domain::account::{Status, User};
 use belfry_domain::policy::Action;
-use belfry_domain::throttle::MAIL_TO_RECIPIENT;
+use belfry_domain::throttle::INVITATION;
 use belfry_runtime::invite::Inviter;
 use serde::Serialize;
 
@@ -30,7 +30,7 @@ pub(crate) async fn invite(app: &App, request: &Request) -> Result<Response<Body
         }
         if !counted {
             let to = before.email.as_str();
-            app.table.count_try(&MAIL_TO_RECIPIENT, to, now, entropy).await?;
+            app.table.count_try(&INVITATION, to, now, entropy).await?;
             counted = true;
         }
         let guest = desk.guest(&app.table, &before.email).await?;

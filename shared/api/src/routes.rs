@@ -475,7 +475,7 @@ pub const ROUTES: &[Route] = &[
             (400, "malformed"),
             (401, "unauthenticated"),
             (403, "forbidden, confirmation_required"),
-            (409, "already_exists, user_limit"),
+            (409, "already_exists, already_created, user_limit"),
             (415, "unsupported_media_type"),
             (422, "invalid"),
             (429, "throttled"),
@@ -613,7 +613,11 @@ pub const ROUTES: &[Route] = &[
         ],
         body: None,
         answers: &[(200, Some("Csv"))],
-        problems: &[(401, "unauthenticated"), (422, "invalid")],
+        problems: &[
+            (401, "unauthenticated"),
+            (409, "export_too_large"),
+            (422, "invalid"),
+        ],
     },
     Route {
         function: "users",

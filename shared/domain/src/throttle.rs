@@ -57,6 +57,14 @@ pub const RESET_OFFER: Rule = Rule {
     window: SignedDuration::from_hours(1),
     after: After::Wait,
 };
+/// Invitations to one address; counted apart from what anybody can have sent there, so that nobody
+/// outside can keep somebody from being invited.
+pub const INVITATION: Rule = Rule {
+    name: "invitation",
+    limit: 3,
+    window: SignedDuration::from_hours(1),
+    after: After::Wait,
+};
 /// Imports of one company.
 pub const IMPORTS: Rule =
     Rule { name: "imports", limit: 60, window: SignedDuration::from_hours(1), after: After::Wait };

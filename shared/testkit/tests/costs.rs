@@ -1,5 +1,4 @@
 //! What the users page costs, counted: the figures of `infra/table.md`.
-#![expect(clippy::unwrap_used, reason = "a failed test says so by a panic")]
 
 use belfry_domain::account::{Role, Source, User};
 use belfry_domain::users::NewUser;

@@ -160,6 +160,14 @@ async fn the_same_key_makes_one_user_and_answers_it_again() {
     assert_eq!(counters(&world, tenant).await, (2, 1));
     let other = ask(CREATE).bearer(&token).header("Idempotency-Key", "k2").json(bob("help_desk"));
     assert_eq!(other.of(&app(&world)).await.verdict(), (409, "already_exists"));
+    // The same key for somebody else, and for whom was deleted since.
+    let mut cy = bob("help_desk");
+    cy["email"] = "cy@globex.example".into();
+    let cy = ask(CREATE).bearer(&token).header("Idempotency-Key", "k1").json(cy);
+    assert_eq!(cy.of(&app(&world)).await.verdict(), (409, "already_created"));
+    assert_eq!(of(DELETE, first.at("/id"), &token).of(&app(&world)).await.status, 204);
+    assert_eq!(keyed().of(&app(&world)).await.verdict(), (409, "already_created"));
+    assert_eq!(counters(&world, tenant).await, (1, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,9 +1,10 @@
 //! Users and imports, every answer that the description names.
 
 use crate::{House, faulty_bodies};
-use belfry_domain::account::{Role, Source};
+use belfry_domain::account::{Role, Source, User};
 use belfry_domain::id::{TenantId, UserId};
 use belfry_domain::ports::Clock as _;
+use belfry_domain::users::NewUser;
 use belfry_runtime::events::{Events as _, SqsMessage};
 use belfry_runtime::metrics::Metrics;
 use belfry_testkit::{Answer, Ask, Member, SeededEntropy, ask};
@@ -80,6 +81,30 @@ pub(crate) async fn all(house: &House, tenant: TenantId) {
     change(house, &people).await;
     delete(house, &people).await;
     imports(house, &people).await;
+    too_large(house).await;
+}
+
+/// So many people with the longest names that their file is more than an answer holds.
+async fn too_large(house: &House) {
+    let tenant = house.world.tenant("Long").await;
+    let boss = house.world.member(tenant, "boss@long.example", Role::SuperAdmin).await;
+    let name = "長".repeat(60);
+    for n in 0..7_500 {
+        let new = NewUser {
+            first_name: name.parse().unwrap(),
+            last_name: name.parse().unwrap(),
+            email: format!("{n}@{}{}.example", "long.".repeat(40), "x".repeat(30)).parse().unwrap(),
+            mobile: None,
+            phone: None,
+            role: Role::User,
+            two_factor_required: false,
+        };
+        let (now, entropy) = (house.clock.now(), house.world.entropy.as_ref());
+        house.world.keep(&User::new(tenant, new, Source::Csv, None, now, entropy)).await;
+    }
+    let (route, token) = ("GET /users/export", house.world.token(&boss).await);
+    let told = house.on_users(route, ask(route).bearer(token)).await;
+    assert_eq!(told.verdict(), (409, "export_too_large"));
 }
 
 fn new(name: &str, role: &str) -> Value {
@@ -249,7 +274,6 @@ async fn imports(house: &House, people: &People) {
         last = house.on_users(start, file(&people.admin, &good)).await.status;
     }
     assert_eq!(last, 429);
-    assert_eq!(Source::Csv.name(), "csv");
     house.import().await;
     house.settle().await;
 }
