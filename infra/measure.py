@@ -140,6 +140,8 @@ def started(binary, refuse_once=False):
         "BELFRY_TABLE": "belfry",
         "BELFRY_TELEMETRY_QUEUE_URL": f"http://{address}/1/telemetry.fifo",
         "BELFRY_MAIL_QUEUE_URL": f"http://{address}/1/mail",
+        "BELFRY_IMPORT_QUEUE_URL": f"http://{address}/1/import",
+        "BELFRY_SUPPORT_EMAIL": "support@example.com",
         "BELFRY_SIGNING_KEY_ID": "key",
         "BELFRY_SEALING_KEY_ID": "key",
         "BELFRY_CONSOLE_URL": "https://console.example",
