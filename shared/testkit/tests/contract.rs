@@ -1,226 +1,23 @@
 //! The main job in one process, from the back office's command to the dashboard: every request and
 //! every answer on the way is as the API's description says.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::needless_pass_by_value,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod accounts;
 mod description;
+mod house;
 mod tenant;
 mod users;
 
 use belfry_domain::account::Role;
 use belfry_domain::id::{CredentialId, TenantId};
 use belfry_domain::ports::Clock as _;
-use belfry_runtime::events::{Events as _, SqsMessage};
 use belfry_runtime::http::Routes;
-use belfry_runtime::metrics::Metrics;
-use belfry_testkit::{
-    Answer, Ask, EmbeddedTable, FakeClock, MemoryDoorbell, MemoryMailer, MemoryQueue,
-    SeededEntropy, World, ask,
-};
-use description::Description;
+use belfry_testkit::{SeededEntropy, ask};
+use house::{EVENTS, House};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
 
 const PASSWORD: &str = "orbit-mustard-ninety-kelp";
-const EVENTS: &str = "application/cloudevents-batch+json";
-
-/// Every function on one table, with queues and mail in memory.
-struct House {
-    db: EmbeddedTable,
-    clock: FakeClock,
-    bell: MemoryDoorbell,
-    telemetry: MemoryQueue,
-    mailer: MemoryMailer,
-    world: World,
-    auth: auth::App,
-    users: ::users::App,
-    tenant: ::tenant::App,
-    ingest: ingest::App,
-    dashboard: dashboard::App,
-    backoffice: backoffice::App,
-    mail: mail::App,
-    rollup: rollup::Rollup,
-    description: Description,
-    /// Route and status of every answer so far.
-    seen: Mutex<BTreeSet<(String, u16)>>,
-}
-
-impl House {
-    fn new() -> Self {
-        let world = World::new();
-        let World { db, clock, entropy, key, sealer, bell, .. } = world.clone();
-        let (telemetry, mailer) = (MemoryQueue::new(), MemoryMailer::new());
-        let time = Arc::new(clock.clone());
-        Self {
-            auth: auth::App {
-                table: db.table(),
-                tokens: world.tokens(),
-                signer: Arc::new(key.clone()),
-                authenticator: world.authenticator(db.table()),
-                post: world.post(),
-                clock: time.clone(),
-                entropy: entropy.clone(),
-            },
-            users: ::users::App {
-                table: db.table(),
-                authenticator: world.authenticator(db.table()),
-                post: world.post(),
-                imports: Arc::new(world.imports.clone()),
-                clock: time.clone(),
-                entropy: entropy.clone(),
-            },
-            tenant: ::tenant::App {
-                table: db.table(),
-                authenticator: world.authenticator(db.table()),
-                key: key.public_key(),
-                support: ::tenant::Support::new("support@example.com").unwrap(),
-                bell: Arc::new(bell.clone()),
-                clock: time.clone(),
-                entropy: entropy.clone(),
-            },
-            ingest: ingest::App {
-                table: db.table(),
-                queue: Arc::new(telemetry.clone()),
-                clock: time.clone(),
-            },
-            dashboard: dashboard::App {
-                table: db.table(),
-                authenticator: world.authenticator(db.table()),
-                bell: Arc::new(bell.clone()),
-                clock: time.clone(),
-                entropy: entropy.clone(),
-            },
-            backoffice: backoffice::App {
-                table: db.table(),
-                post: world.post(),
-                clock: time.clone(),
-                entropy,
-            },
-            mail: mail::App {
-                table: db.table(),
-                mailer: Box::new(mailer.clone()),
-                sealer: Box::new(sealer),
-                telemetry: Box::new(telemetry.clone()),
-                clock: Box::new(clock.clone()),
-            },
-            rollup: rollup::Rollup::new(db.table(), time),
-            description: Description::new(),
-            seen: Mutex::default(),
-            // Other people than the functions', by chance.
-            world: World { entropy: Arc::new(SeededEntropy::new(2)), ..world },
-            db,
-            clock,
-            bell,
-            telemetry,
-            mailer,
-        }
-    }
-
-    /// Asks, and holds the answer against the description.
-    async fn tell(&self, function: &impl Routes, route: &str, ask: Ask) -> Answer {
-        let answer = ask.of(function).await;
-        self.description.check_answer(route, answer.status, &answer.text);
-        assert!(!answer.header("x-request-id").is_empty());
-        self.seen.lock().unwrap().insert((route.to_owned(), answer.status));
-        answer
-    }
-
-    /// The same with a body that the description allows, which no function may then refuse for its
-    /// form.
-    async fn send(&self, function: &impl Routes, route: &str, ask: Ask, body: Value) -> Answer {
-        self.description.check_request(route, &body);
-        let answer = self.tell(function, route, ask.json(body)).await;
-        assert_ne!(answer.status, 400, "{route}: {}", answer.text);
-        answer
-    }
-
-    /// The rings are answered, and what is queued is written.
-    async fn settle(&self) {
-        let rings = self.bell.drain().into_iter().enumerate();
-        let rings =
-            rings.map(|(n, body)| SqsMessage { id: n.to_string(), body, ..Default::default() });
-        let mut metrics = Metrics::new("mail", "test");
-        assert_eq!(self.mail.messages(rings.collect(), &mut metrics).await, [""; 0]);
-        let parts = self.telemetry.drain().into_iter().map(|message| SqsMessage {
-            id: message.deduplication,
-            body: message.body,
-            group: Some(message.group),
-            ..Default::default()
-        });
-        let mut metrics = Metrics::new("rollup", "test");
-        assert_eq!(self.rollup.messages(parts.collect(), &mut metrics).await, [""; 0]);
-    }
-
-    /// The new tenant's id; its first super admin is Ann, whether or not she is known already.
-    async fn create_tenant(&self) -> TenantId {
-        let command = json!({
-            "command": "create_tenant", "operator": "ops@vendor.example", "reason": "new customer",
-            "company": "Globex", "country": "IN", "language": "en",
-            "admin": {"first_name": "Ann", "last_name": "Lindqvist", "email": "ann@globex.com",
-                "mobile": "+919876543210", "language": "en"},
-            "products": (["EPP", "EMM", "DATA_PRIVACY", "ZTNA"].map(|product| json!({
-                "product": product, "edition": "Advance", "kind": "commercial", "seats": 100,
-                "term_days": 365, "partitions": 1}))),
-        });
-        let mut metrics = Metrics::new("backoffice", "test");
-        let answer = self.backoffice.invoked(command, &mut metrics).await.unwrap();
-        assert_eq!(answer["status"], "ok", "{answer}");
-        answer["tenant"]["id"].as_str().unwrap().parse().unwrap()
-    }
-
-    /// What follows `#` in the link of the latest mail.
-    fn mailed_token(&self) -> String {
-        let text = self.mailer.sent().pop().expect("a mail").mail.text;
-        let (_, rest) = text.split_once('#').expect("a link");
-        rest.split_whitespace().next().unwrap().to_owned()
-    }
-
-    fn event(&self, n: i64, kind: &str, data: Value) -> Value {
-        // A second apart: of a cleaning and a detection at the same time the cleaning counts.
-        let time = self.clock.now() - SignedDuration::from_secs(60 - n);
-        json!({"specversion": "1.0", "id": n.to_string(), "source": "/globex/1", "type": kind,
-            "time": time.to_string(), "datacontenttype": "application/json", "data": data})
-    }
-
-    /// One event of every type that `product` sends.
-    fn events(&self, product: &str) -> Vec<Value> {
-        let endpoint = |id: &str| json!({"id": id, "kind": "computer"});
-        let full = json!({"id": "pc-1", "kind": "computer", "name": "pc-1", "os": "Windows",
-            "os_version": "11", "agent_version": "1.2.3"});
-        let sign = |more: Value| {
-            let mut data = json!({"endpoint": endpoint("pc-1"), "severity": "high"});
-            data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            data
-        };
-        let infection = || sign(json!({"threat": "EICAR", "action": "quarantined"}));
-        let mut events = vec![
-            ("endpoint.status", json!({"endpoint": full})),
-            ("endpoint.removed", json!({"endpoint": endpoint("pc-2")})),
-        ];
-        events.extend(match product {
-            "EPP" | "EMM" => vec![
-                ("infection.cleaned", infection()),
-                ("infection.detected", infection()),
-                ("policy.violated", sign(json!({"policy": "usb"}))),
-                ("application.violated", sign(json!({"application": "torrent"}))),
-            ],
-            "DATA_PRIVACY" => vec![(
-                "classifier.matched",
-                json!({"endpoint": endpoint("pc-1"), "classifier": "iban", "count": 3}),
-            )],
-            _ => vec![("access.blocked", json!({"application": "crm", "user": "bob"}))],
-        });
-        (0..).zip(events).map(|(n, (kind, data))| self.event(n, kind, data)).collect()
-    }
-}
 
 #[tokio::test]
 async fn the_main_job_speaks_as_described() {

@@ -1,6 +1,7 @@
 //! Log-in, second factor, links and profile, every answer that the description names.
 
-use crate::{House, PASSWORD, faulty_bodies};
+use crate::house::{House, code};
+use crate::{PASSWORD, faulty_bodies};
 use belfry_domain::account::{Role, Source};
 use belfry_domain::id::{SessionId, TenantId, UserId};
 use belfry_domain::ports::Clock as _;
@@ -8,13 +9,6 @@ use belfry_runtime::http::Routes;
 use belfry_testkit::{Answer, Member, SeededEntropy, ask};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-
-/// The code of an authenticator app at this moment.
-pub(crate) fn code(house: &House, secret: &str) -> String {
-    let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
-    let app = totp_rs::Builder::new().with_secret(secret.as_ref().to_vec()).build().unwrap();
-    app.generate(u64::try_from(house.clock.now().as_second()).unwrap()).to_string()
-}
 
 /// Somebody with a second factor.
 pub(crate) struct Enrolled {

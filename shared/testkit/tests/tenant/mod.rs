@@ -1,6 +1,7 @@
 //! Settings, audit trail and support, every answer that the description names.
 
-use crate::{House, faulty_bodies};
+use crate::faulty_bodies;
+use crate::house::House;
 use belfry_domain::account::Role;
 use belfry_domain::id::TenantId;
 use belfry_testkit::{Answer, Ask, ask};

@@ -1,0 +1,448 @@
+//! Every route to every role, without a token, with another tenant's and with a product's credential:
+//! what is answered (`matrix.tsv`, reviewed as data), that nothing of another tenant's is in it or is
+//! touched by it, and that a refusal writes nothing but that it was one. Routes that this walk leaves
+//! out are named in `uncovered-routes.txt`, which may only shrink.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a failed test says so by a panic"
+)]
+
+mod description;
+mod golden;
+mod house;
+mod user_matrix;
+
+use belfry_api::routes::{Caller, ROUTES, Route};
+use belfry_domain::account::{Role, Status, Tenant};
+use belfry_domain::id::TenantId;
+use belfry_domain::product::Product;
+use belfry_domain::second_factor::{RecoveryCode, SecondFactor};
+use belfry_store::keys;
+use belfry_testkit::world::PASSWORD;
+use belfry_testkit::{Answer, Ask, Member, World, ask};
+use golden::Stood;
+use house::{EVENTS, House, code};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+
+const NEW_PASSWORD: &str = "another-mustard-ninety-kelp";
+const CREATE_CREDENTIAL: &str = "POST /products/{product}/credentials";
+
+/// Who asks: a column of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Nobody,
+    /// At the console of the tenant.
+    Member(Role),
+    /// A super admin of another tenant.
+    Outsider,
+    /// With the tenant's product credential.
+    Product,
+    /// With another tenant's.
+    OtherProduct,
+}
+
+impl Who {
+    const ALL: [(&str, Self); 8] = [
+        ("no token", Self::Nobody),
+        ("super_admin", Self::Member(Role::SuperAdmin)),
+        ("admin", Self::Member(Role::Admin)),
+        ("help_desk", Self::Member(Role::HelpDesk)),
+        ("read_only", Self::Member(Role::ReadOnly)),
+        ("super_admin of another tenant", Self::Outsider),
+        ("product credential", Self::Product),
+        ("product credential of another tenant", Self::OtherProduct),
+    ];
+
+    const fn is_foreign(self) -> bool {
+        matches!(self, Self::Outsider | Self::OtherProduct)
+    }
+}
+
+/// A console session of somebody.
+struct Session {
+    member: Member,
+    access: String,
+    refresh: String,
+}
+
+/// A tenant and what a request finds in it, and who asks.
+struct Scene {
+    house: House,
+    globex: TenantId,
+    /// Of the tenant, beside whoever asks; does what comes before.
+    boss: Session,
+    /// Whoever asks at the console; the boss when nobody does.
+    own: Session,
+    bearer: Option<String>,
+    /// What is the tenant's alone: its ids, addresses, names.
+    marks: Vec<String>,
+    /// What is the other tenant's, and so shown to its own people.
+    others: Vec<String>,
+    /// What of the first tenant the request names.
+    target: Target,
+}
+
+/// What a request is about, where it is about something.
+#[derive(Default)]
+struct Target {
+    path: Vec<(&'static str, String)>,
+    body: Value,
+}
+
+async fn session(world: &World, member: Member) -> Session {
+    let (session, refresh) = world.session(&member).await;
+    Session { member, access: world.token_of(&session), refresh: refresh.expose_text() }
+}
+
+async fn enrolled(world: &World, member: &Member) {
+    let codes = RecoveryCode::set(world.entropy.as_ref());
+    let factor = SecondFactor::enrolled(vec![1], 1, &codes, world.now());
+    world.change_person(member, |person| person.second_factor = Some(factor)).await;
+}
+
+impl House {
+    async fn at(&self, route: &Route, ask: Ask) -> Answer {
+        let name = route.route;
+        match route.function {
+            "auth" => self.tell(&self.auth, name, ask).await,
+            "users" => self.tell(&self.users, name, ask).await,
+            "tenant" => self.tell(&self.tenant, name, ask).await,
+            "ingest" => self.tell(&self.ingest, name, ask).await,
+            "dashboard" => self.tell(&self.dashboard, name, ask).await,
+            other => panic!("the walk does not know the function {other}"),
+        }
+    }
+
+    /// A product credential, made at the console.
+    async fn credential(&self, by: &Session) -> (String, String) {
+        let asked = ask(CREATE_CREDENTIAL).path("product", "EPP").bearer(&by.access);
+        let made = self.send(&self.tenant, CREATE_CREDENTIAL, asked, json!({})).await;
+        (made.at("/id").to_owned(), made.at("/secret").to_owned())
+    }
+
+    /// A batch of EPP's events that call the endpoint so.
+    fn batch(&self, endpoint: &str) -> String {
+        Value::from(self.events("EPP")).to_string().replace("pc-1", endpoint)
+    }
+
+    /// An endpoint, reported with this credential.
+    async fn report(&self, endpoint: &str, secret: &str) {
+        let route = "POST /telemetry";
+        let asked = ask(route).bearer(secret).text(EVENTS, &self.batch(endpoint));
+        assert_eq!(self.tell(&self.ingest, route, asked).await.status, 202);
+        self.settle().await;
+    }
+}
+
+impl Scene {
+    async fn new(route: &Route, who: Who) -> Option<Self> {
+        let house = House::new();
+        let world = &house.world;
+        // Ann is invited to be the first super admin.
+        let globex = house.create_tenant().await;
+        house.settle().await;
+        let boss = world.member(globex, "boss@globex.com", Role::SuperAdmin).await;
+        let boss = session(world, boss).await;
+        let (credential, secret) = house.credential(&boss).await;
+        let with_endpoints = route.function == "dashboard";
+        if with_endpoints {
+            house.report("pc-1", &secret).await;
+        }
+        let target = target(&house, globex, &boss, &credential, route).await?;
+        let mut marks = golden::ids(&house.db);
+        marks.extend(["Globex", "globex.com", "pc-1"].map(str::to_owned));
+        let mut others = Vec::new();
+        let (own, bearer) = match who {
+            Who::Nobody => (None, None),
+            Who::Product => (None, Some(secret)),
+            Who::Member(role) => {
+                let member = world.member(globex, "own@globex.com", role).await;
+                let own = session(world, member).await;
+                (Some(own), None)
+            }
+            Who::Outsider | Who::OtherProduct => {
+                let initech = world.tenant("Initech").await;
+                world.license(initech, Product::Epp, 1).await;
+                let eve = world.member(initech, "eve@initech.com", Role::SuperAdmin).await;
+                let eve = session(world, eve).await;
+                let (id, secret) = house.credential(&eve).await;
+                if with_endpoints {
+                    house.report("mac-9", &secret).await;
+                }
+                others = vec![
+                    "Initech".to_owned(),
+                    "eve@initech.com".to_owned(),
+                    eve.member.user.to_string(),
+                    id,
+                    "mac-9".to_owned(),
+                ];
+                let bearer = (who == Who::OtherProduct).then_some(secret);
+                (Some(eve), bearer)
+            }
+        };
+        let bearer = match (&own, bearer) {
+            (Some(own), None) => Some(own.access.clone()),
+            (_, bearer) => bearer,
+        };
+        let own = match own {
+            Some(own) => own,
+            None => session(world, boss.member.clone()).await,
+        };
+        Some(Self { house, globex, boss, own, bearer, marks, others, target })
+    }
+
+    /// The request, right in every respect but, perhaps, who asks.
+    async fn ask(&mut self, route: &Route, who: Who) -> Ask {
+        let (house, own) = (&self.house, &self.own);
+        let world = &house.world;
+        let of_target = std::mem::take(&mut self.target);
+        let (mut path, mut body) = (of_target.path, of_target.body);
+        match route.route {
+            "POST /auth/login" => {
+                body = json!({"email": own.member.email.as_str(), "password": PASSWORD})
+            }
+            "POST /auth/password/forgotten" => body = json!({"email": own.member.email.as_str()}),
+            "POST /auth/refresh" | "POST /auth/logout" => {
+                body = json!({"refresh_token": own.refresh})
+            }
+            "POST /auth/tenant" => {
+                // The person's other company; the outsider is no member of the tenant.
+                let wanted = match who {
+                    Who::Outsider => self.globex,
+                    _ => {
+                        let hooli = world.tenant("Hooli").await;
+                        world.member(hooli, own.member.email.as_str(), Role::ReadOnly).await;
+                        hooli
+                    }
+                };
+                body = json!({"tenant_id": wanted, "refresh_token": own.refresh});
+            }
+            "DELETE /me/sessions/{id}" => {
+                let of = if who.is_foreign() { &self.boss } else { own };
+                let (other, _) = world.session(&of.member).await;
+                path = vec![("id", other.id.to_string())];
+            }
+            "POST /me/two-factor/enrolment" => body = first_code(house, own, &self.boss).await,
+            "POST /me/recovery-codes" => enrolled(world, &own.member).await,
+            "PUT /settings" => {
+                let tenant: Tenant = world.get(&keys::tenant(own.member.tenant)).await.unwrap();
+                body = json!({"session_timeout_minutes": 30, "version": tenant.version});
+            }
+            _ => {}
+        }
+        if body.is_object() {
+            house.description.check_request(route.route, &body);
+        }
+        let mut asked = ask(route.route);
+        for (name, value) in path {
+            asked = asked.path(name, value);
+        }
+        if let Some(bearer) = &self.bearer {
+            asked = asked.bearer(bearer);
+        }
+        match (route.body, body) {
+            (_, Value::Object(body)) => asked.json(body.into()),
+            (Some((media, _)), Value::String(text)) => asked.text(media, &text),
+            _ => asked,
+        }
+    }
+}
+
+/// The first code of a secret that the profile showed; of one that it shows the boss, to whom it
+/// shows none.
+async fn first_code(house: &House, own: &Session, boss: &Session) -> Value {
+    let route = "POST /me/two-factor";
+    let on = || json!({"enabled": true});
+    let mut offer = house.send(&house.auth, route, ask(route).bearer(&own.access), on()).await;
+    if offer.status != 200 {
+        offer = house.send(&house.auth, route, ask(route).bearer(&boss.access), on()).await;
+    }
+    json!({"challenge": offer.at("/challenge"), "code": code(house, offer.at("/secret"))})
+}
+
+/// Makes in the tenant what the route's request is about. None when the walk leaves the route out.
+async fn target(
+    house: &House,
+    globex: TenantId,
+    boss: &Session,
+    credential: &str,
+    route: &Route,
+) -> Option<Target> {
+    let world = &house.world;
+    let bob = || json!({"first_name": "Bob", "last_name": "Lee", "email": "bob@initech.com", "role": "read_only"});
+    let csv = "First Name,Last Name,Email,Country Code,Mobile Number,Phone Number,Role,2FA\r\n\
+               Cy,Ng,cy@initech.com,,,,Read Only,\r\n";
+    let mailed = || json!({"token": house.mailed_token()});
+    let unknown = json!({"challenge": "unknown", "code": "123456"});
+    let body = |body: Value| Target { path: Vec::new(), body };
+    let product = || ("product", "EPP".to_owned());
+    Some(match route.route {
+        // Who may is told below, or by the profile.
+        "POST /auth/login"
+        | "POST /auth/password/forgotten"
+        | "POST /auth/refresh"
+        | "POST /auth/logout"
+        | "POST /auth/tenant"
+        | "DELETE /me/sessions/{id}"
+        | "POST /me/two-factor/enrolment"
+        | "POST /me/recovery-codes"
+        | "PUT /settings"
+        | "GET /me"
+        | "GET /me/sessions"
+        | "POST /me/two-factor/reset"
+        | "GET /users"
+        | "GET /users/export"
+        | "GET /users/imports/template"
+        | "GET /settings"
+        | "GET /audit"
+        | "GET /audit/verification"
+        | "GET /support"
+        | "GET /.well-known/jwks.json"
+        | "GET /dashboard"
+        | "GET /endpoints" => Target::default(),
+        "POST /auth/two-factor" | "POST /auth/two-factor/enrolment" => body(unknown),
+        "POST /auth/two-factor/reset" => body(json!({"token": "unknown"})),
+        "POST /auth/password/reset" => body(json!({"token": "unknown", "password": NEW_PASSWORD})),
+        "POST /auth/confirm" => body(json!({"password": PASSWORD})),
+        "POST /auth/activation/check" => body(mailed()),
+        "POST /auth/activation" => {
+            body(json!({"token": house.mailed_token(), "password": NEW_PASSWORD}))
+        }
+        "PATCH /me" => body(json!({"first_name": "Zoe", "version": 1})),
+        "POST /me/password" => body(json!({"password": NEW_PASSWORD})),
+        "POST /me/two-factor" => body(json!({"enabled": true})),
+        "POST /users" => body(bob()),
+        "POST /users/imports" => body(csv.into()),
+        "GET /users/imports/{id}" | "GET /users/imports/{id}/errors" => {
+            let start = "POST /users/imports";
+            let asked = ask(start).bearer(&boss.access).text("text/csv", csv);
+            let import = house.tell(&house.users, start, asked).await;
+            Target { path: vec![("id", import.at("/id").to_owned())], body: Value::Null }
+        }
+        "POST /support/tickets" => body(json!({"subject": "No log-in", "message": "It says 401."})),
+        "GET /products/{product}/credentials" => {
+            Target { path: vec![product()], body: Value::Null }
+        }
+        CREATE_CREDENTIAL => Target { path: vec![product()], body: json!({}) },
+        "DELETE /products/{product}/credentials/{id}" => {
+            Target { path: vec![product(), ("id", credential.to_owned())], body: Value::Null }
+        }
+        "POST /telemetry" => body(house.batch("phone-3").into()),
+        "GET /endpoints/{product}/{id}" | "DELETE /endpoints/{product}/{id}" => {
+            Target { path: vec![product(), ("id", "pc-1".to_owned())], body: Value::Null }
+        }
+        name if name.contains("/users/{id}") => {
+            let user = world.member(globex, "target@globex.com", Role::ReadOnly).await;
+            let body = match name {
+                "GET /users/{id}" | "GET /users/{id}/data" | "DELETE /users/{id}" => Value::Null,
+                "PATCH /users/{id}" => json!({"first_name": "Zoe", "version": 1}),
+                "PUT /users/{id}/two-factor" => json!({"required": true}),
+                "POST /users/{id}/two-factor/reset" => {
+                    enrolled(world, &user).await;
+                    Value::Null
+                }
+                "POST /users/{id}/activation" => {
+                    world.change(&user, |user| user.status = Status::Invited).await;
+                    Value::Null
+                }
+                "POST /users/{id}/erasure" => {
+                    let delete = "DELETE /users/{id}";
+                    let asked = ask(delete).path("id", user.user).bearer(&boss.access);
+                    assert_eq!(house.tell(&house.users, delete, asked).await.status, 204);
+                    Value::Null
+                }
+                _ => return None,
+            };
+            Target { path: vec![("id", user.user.to_string())], body }
+        }
+        _ => return None,
+    })
+}
+
+/// What one cell of the file says; what is wrong beside it goes to `faults`.
+async fn cell(route: &Route, who: Who, faults: &mut Vec<String>) -> Option<String> {
+    let mut scene = Scene::new(route, who).await?;
+    let asked = scene.ask(route, who).await;
+    let house = &scene.house;
+    house.bell.drain();
+    house.world.imports.drain();
+    let before = Stood::in_table(&house.db);
+    let answer = house.at(route, asked).await;
+    let mut say = |what: String| faults.push(format!("{} to {who:?}: {what}", route.route));
+    let rung = !house.bell.drain().is_empty() || !house.world.imports.drain().is_empty();
+    let after = Stood::in_table(&house.db);
+    let user = scene.own.member.user.to_string();
+    if let Some(left) = before.fault(&after, &answer, Some(&user)) {
+        say(left);
+    }
+    if rung && answer.status >= 400 {
+        say("something is begun though it was refused".to_owned());
+    }
+    if who.is_foreign() {
+        let whole = format!("{:?} {}", answer.headers, answer.text);
+        // What a mailed token is about is its holder's to see and to accept.
+        let of_link = route.route.starts_with("POST /auth/activation");
+        for mark in scene.marks.iter().filter(|mark| !of_link && whole.contains(*mark)) {
+            say(format!("{mark} of the first tenant is in {whole}"));
+        }
+        house.settle().await;
+        let after = Stood::in_table(&house.db);
+        let changed = before.changed(&after, &scene.marks);
+        if !of_link && !changed.is_empty() {
+            say(format!("of the first tenant has changed {changed:#?}"));
+        }
+        if answer.status == 200 && who == Who::Outsider {
+            let own: &[usize] = match route.route {
+                "GET /me" | "GET /me/sessions" => &[0],
+                "GET /users" | "GET /users/export" => &[1],
+                "GET /audit" => &[2],
+                "GET /products/{product}/credentials" => &[3],
+                "GET /endpoints" => &[4],
+                _ => &[],
+            };
+            for own in own.iter().map(|at| &scene.others[*at]).filter(|own| !whole.contains(*own)) {
+                say(format!("{own} of the own tenant is not in {whole}"));
+            }
+        }
+    }
+    Some(golden::verdict(&answer))
+}
+
+/// Which statuses of a line say that whoever may, may.
+fn succeeds(route: &Route, cells: &[String]) -> bool {
+    let good = |cell: &String| route.answers.iter().any(|(status, _)| cell == &status.to_string());
+    route.caller == Caller::Anyone || cells.iter().any(good)
+}
+
+#[tokio::test]
+async fn every_route_answers_everybody_as_the_file_says() {
+    let names: Vec<_> = Who::ALL.iter().map(|(name, _)| *name).collect();
+    let mut lines = vec![format!("route\t{}", names.join("\t"))];
+    let (mut faults, mut uncovered) = (Vec::new(), BTreeSet::new());
+    for route in ROUTES {
+        let mut cells = Vec::new();
+        for (_, who) in Who::ALL {
+            cells.extend(cell(route, who, &mut faults).await);
+        }
+        if cells.len() < Who::ALL.len() {
+            uncovered.insert(route.route.to_owned());
+            continue;
+        }
+        if !succeeds(route, &cells) {
+            faults.push(format!("{} is allowed nobody", route.route));
+        }
+        lines.push(format!("{}\t{}", route.route, cells.join("\t")));
+    }
+    let listed = fs::read_to_string(golden::path("uncovered-routes.txt")).unwrap();
+    let listed: BTreeSet<_> = listed.lines().map(str::to_owned).collect();
+    let new = uncovered.difference(&listed);
+    faults.extend(new.map(|route| format!("the walk leaves out {route}: let it cover the route")));
+    let done = listed.difference(&uncovered);
+    faults.extend(done.map(|route| format!("uncovered-routes.txt lists {route} for nothing")));
+    faults.extend(golden::check("matrix.tsv", &lines).err());
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
