@@ -1,6 +1,6 @@
 //! The main job in one process, from the back office's command to the dashboard: every request and
 //! every answer on the way is as the API's description says.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod accounts;
 mod description;

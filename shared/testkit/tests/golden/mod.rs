@@ -5,7 +5,7 @@
     reason = "a failed test says so by a panic"
 )]
 
-use belfry_testkit::{Answer, EmbeddedTable};
+use belfry_testkit::{Answer, EmbeddedTable, Member};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -48,10 +48,7 @@ pub(crate) struct Stood(BTreeMap<(String, String), Value>);
 
 impl Stood {
     pub(crate) fn in_table(db: &EmbeddedTable) -> Self {
-        let text = |item: &Value, name| {
-            let text = item.get(name).and_then(|text| text.get("S"));
-            text.and_then(Value::as_str).unwrap_or_default().to_owned()
-        };
+        let text = |item: &Value, name: &str| item[name]["S"].as_str().unwrap().to_owned();
         let mut items = db.dump();
         // That somebody is there may be written down whatever is answered.
         for session in items.iter_mut().filter(|item| item["et"]["S"] == "session") {
@@ -67,21 +64,22 @@ impl Stood {
         new.chain(gone).map(|(_, item)| item).collect()
     }
 
-    /// What a refusal left behind beside what it may: of what somebody's role does not allow exactly
-    /// one item, which says that it was denied whom; of any other nothing.
-    pub(crate) fn fault(
-        &self,
-        later: &Self,
-        answer: &Answer,
-        whom: Option<&str>,
-    ) -> Option<String> {
+    /// What a refusal left behind that it may not: of what is denied exactly one item may be there, in
+    /// the tenant of whoever asked, that says so; of any other refusal nothing.
+    pub(crate) fn fault(&self, later: &Self, answer: &Answer, by: &Member) -> Option<String> {
         let differing = self.differing(later);
-        let right = match (answer.verdict(), whom) {
-            ((403, "forbidden" | "confirmation_required"), Some(user)) => match differing[..] {
-                [item] => item.get("denied").is_some() && item.to_string().contains(user),
+        let right = match answer.verdict() {
+            (403, "forbidden" | "confirmation_required") => match differing[..] {
+                [item] => {
+                    let (user, tenant) = (by.user.to_string(), by.tenant.to_string());
+                    let pk = item["pk"]["S"].as_str().unwrap();
+                    item["denied"]["S"].is_string()
+                        && item["user"]["S"] == user
+                        && pk.contains(&tenant)
+                }
                 _ => false,
             },
-            ((400.., _), _) => differing.is_empty(),
+            (400.., _) => differing.is_empty(),
             _ => true,
         };
         (!right).then(|| format!("{} left behind {}", verdict(answer), shown(&differing)))
@@ -97,7 +95,8 @@ impl Stood {
 
 /// Items, one a line.
 pub(crate) fn shown(items: &[&Value]) -> String {
-    items.iter().map(|item| format!("\n    {item}")).collect()
+    let lines: Vec<_> = items.iter().map(|item| format!("\n    {item}")).collect();
+    lines.concat()
 }
 
 /// Every identifier of the table: `usr_` and the like, with 32 hex digits.
