@@ -2,11 +2,13 @@
 //! one, with a log-in.
 
 use crate::App;
-use crate::check_activation::{find_invitation, link_gone};
+use crate::check_activation::{cannot_log_in, find_invitation, link_gone};
+use crate::person::{PasswordTry, refused};
 use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::failure::FieldError;
 use belfry_domain::id::{TenantId, UserId};
 use belfry_domain::password::{Password, PasswordHash};
+use belfry_domain::policy;
 use belfry_store::accounts::Invitation;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +33,7 @@ pub(crate) async fn activate(app: &App, request: &Request) -> Result<Response<Bo
     let password = if identity.password.is_none() {
         Some(first_password(app, &found.invitation, body.password.as_deref())?)
     } else {
-        logged_in(app, request, &found.invitation, body.password.is_some()).await?;
+        proven(app, request, &found.invitation, body.password.as_deref()).await?;
         None
     };
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
@@ -68,19 +70,30 @@ fn first_password(
     Ok(PasswordHash::of(&password, app.entropy.as_ref())?)
 }
 
-/// Requires that the invited person is logged in; a link never sets a password where there is one.
-async fn logged_in(
+/// Requires that it is the invited person: by its log-in, or, where it is in no company that it may open
+/// and so cannot log in, by its password. A link never sets a password where there is one.
+async fn proven(
     app: &App,
     request: &Request,
     invitation: &Invitation,
-    tries_to_set: bool,
+    password: Option<&str>,
 ) -> Result<(), Problem> {
-    if tries_to_set || request::bearer(request).is_none() {
+    let identity = &invitation.identity;
+    if let Some(typed) = password
+        && cannot_log_in(app, identity).await?
+    {
+        let counted = PasswordTry::count(app, request, identity.email.as_str()).await?;
+        if policy::prove(Some(identity), &Password::new(typed))?.is_none() {
+            return Err(refused());
+        }
+        return Ok(counted.forgive(app).await?);
+    }
+    if password.is_some() || request::bearer(request).is_none() {
         let detail = "You have a password already: log in, and send the link with the log-in.";
         return Err(Problem::new(409, "login_required", detail));
     }
     let actor = app.authenticator.actor(request).await?;
-    if actor.identity() == invitation.identity.id {
+    if actor.identity() == identity.id {
         Ok(())
     } else {
         Err(Problem::new(403, "other_person", "This link was sent to somebody else."))

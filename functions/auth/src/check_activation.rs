@@ -2,9 +2,10 @@
 
 use crate::App;
 use crate::answers::TenantView;
+use crate::person::Person;
 use belfry_api::auth::origin;
 use belfry_api::{Body, Problem, Request, Response, answer, request};
-use belfry_domain::account::LinkPurpose;
+use belfry_domain::account::{Identity, LinkPurpose};
 use belfry_domain::email::EmailAddress;
 use belfry_domain::policy::{self, Grant};
 use belfry_domain::secret::{Secret, SecretHash};
@@ -27,7 +28,8 @@ struct UserView<'a> {
 
 #[derive(Serialize)]
 struct Checked<'a> {
-    /// What the link wants: a new password, or a log-in with the present one.
+    /// What the link wants: a new password, a log-in with the present one, or, of somebody who cannot log
+    /// in anywhere, the present one with the link.
     status: &'static str,
     tenant: TenantView<'a>,
     user: UserView<'a>,
@@ -41,7 +43,13 @@ pub(crate) async fn check_activation(
     let body: CheckBody = request::body(request)?;
     let found = find_invitation(app, request, &body.token).await?;
     let Invitation { link, user, tenant, identity } = &found.invitation;
-    let status = if identity.password.is_none() { "password_required" } else { "login_required" };
+    let status = if identity.password.is_none() {
+        "password_required"
+    } else if cannot_log_in(app, identity).await? {
+        "confirmation_required"
+    } else {
+        "login_required"
+    };
     Ok(answer::ok(&Checked {
         status,
         tenant: tenant.into(),
@@ -52,6 +60,12 @@ pub(crate) async fn check_activation(
         },
         expires_at: answer::time(link.valid_until),
     }))
+}
+
+/// Whether a person with a password has no company to log in to: it was deactivated in all of them, and
+/// must be able to accept another all the same.
+pub(crate) async fn cannot_log_in(app: &App, identity: &Identity) -> Result<bool, Problem> {
+    Ok(Person::with(app, identity.id).await?.open(app).await?.is_empty())
 }
 
 /// What a link that names a membership leads to, and may do now.

@@ -2,23 +2,27 @@
 
 use crate::App;
 use belfry_api::Problem;
-use belfry_domain::account::{Source, Tenant, User};
+use belfry_domain::account::{Role, Source, Tenant, User};
 use belfry_domain::audit::Entry;
+use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{ImportId, OutboxId, TenantId};
 use belfry_domain::import::{
-    Counts, Import, Judged, LEASE, Mode, Otherwise, Stage, Verdict, batches, by_itself, in_tenant,
-    is_refused, verdicts,
+    Counts, Import, Judged, LEASE, Mode, Otherwise, Outcome, Stage, Verdict, batches, by_itself,
+    in_tenant, is_refused, verdicts,
 };
 use belfry_domain::mail::Letter;
 use belfry_domain::policy::{self, Grant};
-use belfry_domain::user_csv::Row;
+use belfry_domain::user_csv::{Fault, Row};
+use belfry_domain::users::NewUser;
 use belfry_runtime::invite::Inviter;
 use belfry_runtime::post::reader;
 use belfry_store::StoreError;
 use belfry_store::imports::Progress;
+use belfry_store::throttle::NotNow;
 use belfry_store::users::{NewMember, NotWritten};
 use futures::future::{join_all, try_join_all};
-use std::collections::BTreeSet;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// What a run did.
@@ -57,8 +61,11 @@ struct Run<'a> {
     import: Import,
     importer: User,
     tenant: Tenant,
+    now: Timestamp,
     rows: Vec<Row>,
     judged: Vec<Judged>,
+    /// What all rows were with the tenant when one was refused, and so all are.
+    refusing: Option<Vec<Judged>>,
     /// Leave to go on; none when who asked may no longer.
     grant: Option<Grant>,
 }
@@ -96,6 +103,13 @@ impl App {
     }
 }
 
+/// Whose invitation was counted, and whether it may be sent.
+type Counted = BTreeMap<EmailAddress, bool>;
+
+fn has_console(new: &NewUser) -> bool {
+    new.role != Role::User
+}
+
 impl<'a> Run<'a> {
     async fn of(app: &'a App, import: Import) -> Result<Self, Failed> {
         let lost = || StoreError::corrupt(import.id.to_string(), "an import of nobody");
@@ -104,7 +118,8 @@ impl<'a> Run<'a> {
         let rows = app.table.import_rows(import.tenant, import.id).await?;
         let judged = by_itself(&rows, import.role);
         let grant = policy::carry_on(&import, &importer);
-        Ok(Self { app, import, importer, tenant, rows, judged, grant })
+        let (now, refusing) = (app.clock.now(), None);
+        Ok(Self { app, import, importer, tenant, now, rows, judged, refusing, grant })
     }
 
     /// Decides what is to be done with the rows: once, as what was written changes how they look.
@@ -118,6 +133,10 @@ impl<'a> Run<'a> {
             }
             decided => decided,
         };
+        if stage == Stage::Refusing {
+            // All at once, as the limit of users counts over all of them.
+            self.refusing = Some(self.against_tenant(0..self.rows.len()).await?);
+        }
         if stage == self.import.stage {
             return Ok(());
         }
@@ -151,19 +170,25 @@ impl<'a> Run<'a> {
     }
 
     /// Settles a batch.
-    async fn settle(&self, number: usize, range: Range<usize>) -> Result<(), Failed> {
-        let rows = self.rows.get(range.clone()).unwrap_or_default();
+    async fn settle(&mut self, number: usize, range: Range<usize>) -> Result<(), Failed> {
+        let mut counted = Counted::default();
         for _ in 0..LOOKS {
-            let judged = self.against_tenant(range.clone()).await?;
-            let (verdicts, members, mails) = match (self.import.stage, &self.grant) {
-                (Stage::Importing, Some(_)) => {
+            let rows = self.rows.get(range.clone()).unwrap_or_default();
+            let (verdicts, members, mails) = match (self.import.stage, &self.refusing) {
+                (Stage::Importing, _) => {
+                    let judged = self.against_tenant(range.clone()).await?;
+                    let judged = self.invited(judged, &mut counted).await?;
                     let (members, mails) = self.members(&judged).await?;
                     (verdicts(rows, &judged, Otherwise::Imported), members, mails)
                 }
-                (Stage::Refusing, _) => {
-                    (verdicts(rows, &judged, Otherwise::OthersRefused), Vec::new(), Vec::new())
+                (_, Some(judged)) => {
+                    let judged = judged.get(range.clone()).unwrap_or_default();
+                    (verdicts(rows, judged, Otherwise::OthersRefused), Vec::new(), Vec::new())
                 }
-                _ => (verdicts(rows, &judged, Otherwise::Stopped), Vec::new(), Vec::new()),
+                _ => {
+                    let judged = self.against_tenant(range.clone()).await?;
+                    (verdicts(rows, &judged, Otherwise::Stopped), Vec::new(), Vec::new())
+                }
             };
             match self.write((number, verdicts), members).await {
                 Ok(()) => {
@@ -171,10 +196,69 @@ impl<'a> Run<'a> {
                     return Ok(());
                 }
                 Err(NotWritten::Store(error)) => return Err(error.into()),
-                Err(_) => {}
+                // A row, or who asked for it: both are looked at anew.
+                Err(_) => self.still_may().await?,
             }
         }
         Err(Failed::Busy(number))
+    }
+
+    /// Stops when who asked may no longer.
+    async fn still_may(&mut self) -> Result<(), Failed> {
+        let importer = self.app.table.user(self.import.tenant, self.import.by).await?;
+        let may = importer.and_then(|importer| policy::carry_on(&self.import, &importer));
+        if may.is_some() || self.import.stage != Stage::Importing {
+            return Ok(());
+        }
+        self.grant = None;
+        self.advance(Import { stage: Stage::Stopping, ..self.import.changed() }, None).await
+    }
+
+    /// Counts the invitations of good rows, each once however often the batch is tried, and refuses
+    /// those that are too many.
+    async fn invited(
+        &self,
+        judged: Vec<Judged>,
+        counted: &mut Counted,
+    ) -> Result<Vec<Judged>, Failed> {
+        let (desk, table, tenant) = (self.desk(), &self.app.table, self.import.tenant);
+        let goes_on = |counted: Result<(), NotNow>| match counted {
+            Ok(()) => Ok(true),
+            Err(NotNow::Throttled(_)) => Ok(false),
+            Err(NotNow::Store(error)) => Err(error),
+        };
+        let new = judged.iter().flatten().filter(|new| has_console(new));
+        let new: Vec<_> = new.filter(|new| !counted.contains_key(&new.email)).collect();
+        if let Some(many) = u32::try_from(new.len()).ok().filter(|many| *many > 0) {
+            let may_all = goes_on(desk.count_many(table, tenant, many).await)?;
+            let one = |new: &NewUser| {
+                let email = new.email.clone();
+                async move {
+                    let may = may_all && goes_on(desk.count_to(table, tenant, &email).await)?;
+                    Ok::<_, StoreError>((email, may))
+                }
+            };
+            counted.extend(try_join_all(new.into_iter().map(one)).await?);
+        }
+        let throttled = || {
+            let detail = "Too many invitations: three an hour to one address, 3,000 a day in all.";
+            (Outcome::Refused, vec![Fault::new("Email", "throttled", detail)])
+        };
+        let one = |row: Judged| {
+            let new = row?;
+            let may = counted.get(&new.email).is_none_or(|may| *may);
+            if may { Ok(new) } else { Err(throttled()) }
+        };
+        Ok(judged.into_iter().map(one).collect())
+    }
+
+    const fn desk(&self) -> Inviter<'_> {
+        Inviter {
+            post: &self.app.post,
+            company: &self.tenant.company,
+            language: self.tenant.language,
+            now: self.now,
+        }
     }
 
     async fn write(
@@ -201,23 +285,19 @@ impl<'a> Run<'a> {
 
     /// The users that the good rows become, and the mails to ring for when they are.
     async fn members(&self, judged: &[Judged]) -> Result<(Vec<NewMember>, Vec<OutboxId>), Failed> {
-        let (app, now) = (self.app, self.app.clock.now());
-        let desk = Inviter {
-            post: &app.post,
-            company: &self.tenant.company,
-            language: self.tenant.language,
-            now,
-        };
-        let console =
-            |new: &&belfry_domain::users::NewUser| new.role != belfry_domain::account::Role::User;
-        let invited: Vec<_> =
-            judged.iter().flatten().filter(console).map(|new| new.email.clone()).collect();
+        let (app, now, desk) = (self.app, self.now, self.desk());
+        let invited: Vec<_> = judged
+            .iter()
+            .flatten()
+            .filter(|new| has_console(new))
+            .map(|new| new.email.clone())
+            .collect();
         let mut known = app.table.persons_at(&invited).await?;
         let (tenant, entropy) = (self.import.tenant, app.entropy.as_ref());
         let mut plain = Vec::new();
         let mut guests = Vec::new();
         for new in judged.iter().flatten() {
-            if console(&new) {
+            if has_console(new) {
                 let guest = desk.guest_as(known.remove(&new.email), &new.email);
                 let invited = Some(guest.invited());
                 let user = User::new(tenant, new.clone(), Source::Csv, invited, now, entropy);

@@ -10,7 +10,6 @@ use belfry_domain::account::{Role, Status, User};
 use belfry_domain::business_email::is_business;
 use belfry_domain::failure::FieldError;
 use belfry_domain::policy::Action;
-use belfry_domain::throttle::INVITATION;
 use belfry_domain::users::{Move, Unchangeable, Wanted};
 use belfry_runtime::authenticate::Caller;
 use belfry_runtime::invite::Inviter;
@@ -58,7 +57,7 @@ pub(crate) async fn change(app: &App, request: &Request) -> Result<Response<Body
             return Err(Unchangeable::OwnAccount.into());
         }
         if moves == Move::Enters && !counted {
-            enters(app, &before).await?;
+            enters(app, &caller, &before).await?;
             counted = true;
         }
         match write(app, &caller, &grant, &before, after, moves).await {
@@ -75,13 +74,17 @@ pub(crate) async fn change(app: &App, request: &Request) -> Result<Response<Body
 }
 
 /// What a promotion to the console asks before it mails.
-async fn enters(app: &App, user: &User) -> Result<(), Problem> {
+async fn enters(app: &App, caller: &Caller, user: &User) -> Result<(), Problem> {
     if !is_business(&user.email) {
         let error = FieldError::new("/role", "business_email_required", BUSINESS_EMAIL);
         return Err(Problem::invalid(vec![error]));
     }
-    let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
-    Ok(app.table.count_try(&INVITATION, user.email.as_str(), now, entropy).await?)
+    Ok(desk(app, caller).count(&app.table, user.tenant, &user.email).await?)
+}
+
+fn desk<'a>(app: &'a App, caller: &'a Caller) -> Inviter<'a> {
+    let (company, language) = (&caller.tenant.company, caller.tenant.language);
+    Inviter { post: &app.post, company, language, now: app.clock.now() }
 }
 
 enum Failed {
@@ -111,14 +114,13 @@ async fn write(
     moves: Move,
 ) -> Result<User, Failed> {
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
-    let entry = changed(before, &after);
+    let mut entry = changed(before, &after);
     let mut mail = None;
     let leaving;
     let person = match moves {
         Move::Stays => PersonMove::Stays,
         Move::Enters => {
-            let (company, language) = (&caller.tenant.company, caller.tenant.language);
-            let desk = Inviter { post: &app.post, company, language, now };
+            let desk = desk(app, caller);
             let guest = desk.guest(&app.table, &before.email).await.map_err(Problem::from)?;
             let (identity, link) = guest.invited();
             (after.identity, after.invitation) = (Some(identity), Some(link));
@@ -128,6 +130,9 @@ async fn write(
         }
         Move::Leaves => {
             leaving = Person::leaving(app, before).await?;
+            if let Some(person) = &leaving {
+                entry = person.recorded(entry);
+            }
             leaving.as_ref().map_or(PersonMove::Stays, Person::leaves)
         }
     };

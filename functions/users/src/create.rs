@@ -10,7 +10,6 @@ use belfry_domain::account::{MOST_USERS, Role, Source, User};
 use belfry_domain::business_email::is_business;
 use belfry_domain::policy::{Action, Grant};
 use belfry_domain::text::Telephone;
-use belfry_domain::throttle::INVITATION;
 use belfry_domain::users::NewUser;
 use belfry_runtime::authenticate::Caller;
 use belfry_runtime::invite::Inviter;
@@ -84,11 +83,11 @@ async fn added(
         return Err(already_exists());
     }
     let console = new.role != Role::User;
-    if console {
-        app.table.count_try(&INVITATION, new.email.as_str(), now, entropy).await?;
-    }
     let (company, language) = (&tenant.company, tenant.language);
     let desk = Inviter { post: &app.post, company, language, now };
+    if console {
+        desk.count(&app.table, tenant.id, &new.email).await?;
+    }
     for _ in 0..LOOKS {
         let (user, invite, mail) = if console {
             let guest = desk.guest(&app.table, &new.email).await?;

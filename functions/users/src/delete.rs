@@ -28,9 +28,12 @@ pub(crate) async fn delete(app: &App, request: &Request) -> Result<Response<Body
         let after = before.archived()?;
         let leaving = Person::leaving(app, &before).await?;
         let person = leaving.as_ref().map_or(PersonMove::Stays, Person::leaves);
-        let entry = about(&before)
+        let mut entry = about(&before)
             .changed("status", before.status.name(), after.status.name())
             .set("role", before.role.name());
+        if let Some(person) = &leaving {
+            entry = person.recorded(entry);
+        }
         let users = (&before, &after);
         match app.table.archive_user(&grant, &entry, users, person, now, entropy).await {
             Ok(()) => return Ok(answer::no_content()),

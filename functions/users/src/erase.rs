@@ -20,16 +20,19 @@ pub(crate) async fn erase(app: &App, request: &Request) -> Result<Response<Body>
             let detail = "Delete the user first: who is erased cannot come back.";
             return Err(Problem::new(409, "not_deleted", detail));
         }
-        // What lies apart first: whoever repeats this after a crash finds the user still to be done.
-        app.table.erase_traces(&grant, &user, now).await?;
-        if user.erased_at.is_some() {
-            return Ok(answer::ok(&UserView::from(&user)));
-        }
-        let after = user.erased(now);
-        let entry = Entry::about("user", &user.id).set("erased", true);
-        if app.table.erase_user(&grant, &entry, (&user, &after), now, entropy).await? {
-            return Ok(answer::ok(&UserView::from(&after)));
-        }
+        // On record before anything is gone for good; whoever repeats it goes on with what lies apart.
+        let erased = if user.erased_at.is_some() {
+            user
+        } else {
+            let after = user.erased(now);
+            let entry = Entry::about("user", &user.id).set("erased", true);
+            if !app.table.erase_user(&grant, &entry, (&user, &after), now, entropy).await? {
+                continue;
+            }
+            after
+        };
+        app.table.erase_traces(&grant, &erased, now).await?;
+        return Ok(answer::ok(&UserView::from(&erased)));
     }
     Err(busy())
 }

@@ -13,6 +13,8 @@ use belfry_domain::policy::Action;
 use belfry_domain::throttle::IMPORTS;
 use belfry_domain::user_csv::{self, Row};
 use belfry_runtime::authenticate::Caller;
+use belfry_store::StoreError;
+use belfry_store::idempotency;
 use belfry_store::imports::Progress;
 use std::collections::HashMap;
 
@@ -33,6 +35,10 @@ pub(crate) async fn import(app: &App, request: &Request) -> Result<Response<Body
         caller.actor.may(Action::RequireTwoFactor)?;
     }
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
+    let digest = request::idempotency_digest(request)?;
+    if let Some(first) = asked_before(app, &caller, digest.as_deref()).await? {
+        return Ok(answer::json(202, &first));
+    }
     app.table.count_try(&IMPORTS, &caller.tenant.id.to_string(), now, entropy).await?;
     let origin = caller.actor.origin().clone();
     let import = Import {
@@ -52,12 +58,40 @@ pub(crate) async fn import(app: &App, request: &Request) -> Result<Response<Body
         version: 1,
     };
     let entry = Entry::about("import", &import.id).set("rows", import.rows);
-    app.table.start_import(&grant, &entry, &import, rows, entropy).await?;
+    let (tenant, by, id) = (import.tenant, import.by, import.id.to_string());
+    let once = digest.as_deref();
+    let once = once.map(|digest| idempotency::once_with(tenant, by, digest, &id, now));
+    let once = once.transpose()?.unwrap_or_default();
+    if !app.table.start_import(&grant, &entry, &import, rows, once, entropy).await? {
+        // A rival asked the same.
+        let first = asked_before(app, &caller, digest.as_deref()).await?;
+        let first = first.ok_or_else(|| Problem::busy("The file was not taken; send it again."))?;
+        return Ok(answer::json(202, &first));
+    }
     if let Err(error) = app.imports.ring(&format!("{} {}", import.tenant, import.id)).await {
         tracing::warn!(error = belfry_runtime::log::whole(&error), "import not rung");
     }
     tracing::info!(tenant.id = %import.tenant, import.id = %import.id, import.rows, "import asked");
     Ok(answer::json(202, &ImportView::of(&import, Vec::new())))
+}
+
+/// The import that the same request began before; none when it is the first.
+async fn asked_before(
+    app: &App,
+    caller: &Caller,
+    digest: Option<&str>,
+) -> Result<Option<ImportView>, Problem> {
+    let (tenant, by, now) = (caller.tenant.id, caller.user.id, app.clock.now());
+    let Some(digest) = digest else { return Ok(None) };
+    let Some(id) = app.table.answered(tenant, by, digest, now).await? else { return Ok(None) };
+    let lost = || StoreError::corrupt(&id, "an answer that names no import");
+    let import = id.parse().map_err(|_| lost())?;
+    let progress = app.table.import_progress(tenant, import).await?.ok_or_else(lost)?;
+    Ok(Some(view(progress)))
+}
+
+fn view(Progress { import, settled }: Progress) -> ImportView {
+    ImportView::of(&import, settled.into_iter().flat_map(|(_, verdicts)| verdicts).collect())
 }
 
 /// What the import would do as things stand. Writes nothing.
@@ -78,9 +112,7 @@ async fn what_if(
 
 /// `GET /users/imports/{id}`
 pub(crate) async fn progress(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
-    let Progress { import, settled } = found(app, request).await?;
-    let verdicts = settled.into_iter().flat_map(|(_, verdicts)| verdicts).collect();
-    Ok(answer::ok(&ImportView::of(&import, verdicts)))
+    Ok(answer::ok(&view(found(app, request).await?)))
 }
 
 /// `GET /users/imports/{id}/errors`: the rows that were refused so far, to be mended and sent again.

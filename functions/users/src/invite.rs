@@ -6,7 +6,6 @@ use crate::view::about;
 use belfry_api::{Body, Problem, Request, Response, answer};
 use belfry_domain::account::{Status, User};
 use belfry_domain::policy::Action;
-use belfry_domain::throttle::INVITATION;
 use belfry_runtime::invite::Inviter;
 use serde::Serialize;
 
@@ -29,8 +28,7 @@ pub(crate) async fn invite(app: &App, request: &Request) -> Result<Response<Body
             return Err(Problem::new(409, "not_invited", detail));
         }
         if !counted {
-            let to = before.email.as_str();
-            app.table.count_try(&INVITATION, to, now, entropy).await?;
+            desk.count(&app.table, before.tenant, &before.email).await?;
             counted = true;
         }
         let guest = desk.guest(&app.table, &before.email).await?;

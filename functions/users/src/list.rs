@@ -85,6 +85,10 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Response<Body>,
     let filter = Filter::of(&mut query);
     let page: Page<Position> = query.page()?;
     actor.may(Action::ReadUsers)?;
+    if page.from.as_ref().is_some_and(|from| !(1..=1_024).contains(&from.after.len())) {
+        // Made up: the table would refuse such a key.
+        return Err(Problem::new(400, "cursor_invalid", "The cursor is not one of this list."));
+    }
     let from = page.from.as_ref().map(|position| position.after.clone());
     let (found, after) = find(&app.table, actor.tenant(), &filter, from, page.limit).await?;
     let next = after.map(|after| Position { after });

@@ -42,7 +42,8 @@ pub(crate) async fn require_two_factor(
         let alone = user.status == Status::Active && target.elsewhere.is_empty();
         let forgets = !needed && alone && identity.second_factor.is_some();
         let after = Identity { second_factor: None, ..identity.changed() };
-        let person = forgets.then_some((identity, &after));
+        let members = target.memberships.as_slice();
+        let person = forgets.then_some((identity, &after, members));
         let factor = user.factor.filter(|_| !forgets);
         let state = User { two_factor_required: required, factor, ..user.clone() }.two_factor();
         let view = RequiredView { id: user.id, two_factor: TwoFactorView { required, state } };

@@ -3,6 +3,7 @@
 use crate::App;
 use belfry_api::{Problem, Request, request};
 use belfry_domain::account::{Identity, Membership, Role, Status, Tenant, User};
+use belfry_domain::audit::Entry;
 use belfry_domain::id::UserId;
 use belfry_runtime::authenticate::Caller;
 use belfry_runtime::invite::lost;
@@ -86,6 +87,12 @@ impl Person {
         let elsewhere = memberships.iter().any(|membership| membership.tenant != user.tenant);
         let after = if elsewhere { before.changed() } else { before.forgotten() };
         Ok(Some(Self { before, after }))
+    }
+
+    /// Says in the record whether the person has nothing left to log in with.
+    pub(crate) fn recorded(&self, entry: Entry) -> Entry {
+        let forgotten = self.before.password.is_some() && self.after.password.is_none();
+        if forgotten { entry.set("password_and_second_factor", "forgotten") } else { entry }
     }
 
     pub(crate) const fn leaves(&self) -> PersonMove<'_> {

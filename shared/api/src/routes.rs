@@ -294,12 +294,13 @@ pub const ROUTES: &[Route] = &[
         answers: &[(200, Some("Activated"))],
         problems: &[
             (400, "malformed"),
-            (401, "unauthenticated"),
+            (401, "unauthenticated, invalid_credentials"),
             (403, "other_person"),
             (409, "login_required"),
             (410, "link_gone"),
             (415, "unsupported_media_type"),
             (422, "invalid"),
+            (429, "throttled"),
         ],
     },
     Route {
@@ -613,11 +614,7 @@ pub const ROUTES: &[Route] = &[
         ],
         body: None,
         answers: &[(200, Some("Csv"))],
-        problems: &[
-            (401, "unauthenticated"),
-            (409, "export_too_large"),
-            (422, "invalid"),
-        ],
+        problems: &[(401, "unauthenticated"), (409, "export_too_large"), (422, "invalid")],
     },
     Route {
         function: "users",
@@ -637,6 +634,7 @@ pub const ROUTES: &[Route] = &[
         summary: "Imports a CSV of at most 1,000 users in the background. Repeating an import is harmless: an address that exists is refused by its row.",
         caller: Caller::Console,
         parameters: &[
+            IDEMPOTENCY_KEY,
             query(
                 "mode",
                 "`strict`, the default: one refused row, and nothing is imported. `partial`: the good rows are.",
@@ -757,7 +755,11 @@ pub const ROUTES: &[Route] = &[
         parameters: &[],
         body: None,
         answers: &[(204, None)],
-        problems: &[(401, "unauthenticated"), (403, "forbidden"), (404, "not_found")],
+        problems: &[
+            (401, "unauthenticated"),
+            (403, "forbidden, confirmation_required"),
+            (404, "not_found"),
+        ],
     },
     Route {
         function: "tenant",

@@ -464,7 +464,10 @@ fn links() -> Map<String, Value> {
         (
             "ActivationChecked",
             object([
-                ("status", one_of(["password_required", "login_required"])),
+                (
+                    "status",
+                    one_of(["password_required", "login_required", "confirmation_required"]),
+                ),
                 ("tenant", tenant()),
                 (
                     "user",

@@ -53,18 +53,26 @@ pub struct Entry {
     entity: Entity,
     changes: Vec<Change>,
     personal: BTreeMap<String, Value>,
+    /// Whose names and addresses they are, when the thing is not a person.
+    whose: Option<String>,
 }
 
 impl Entry {
     /// About a thing of this kind with this id.
     pub fn about(kind: &str, id: &impl ToString) -> Self {
         let entity = Entity { kind: kind.to_owned(), id: id.to_string() };
-        Self { entity, changes: Vec::new(), personal: BTreeMap::new() }
+        Self { entity, changes: Vec::new(), personal: BTreeMap::new(), whose: None }
     }
 
-    /// Id of the thing.
-    pub fn id(&self) -> &str {
-        &self.entity.id
+    /// Whose names and addresses are in the erasable part: the thing's, unless it is said.
+    pub fn whose(&self) -> &str {
+        self.whose.as_deref().unwrap_or(&self.entity.id)
+    }
+
+    /// Says whose names and addresses are in the erasable part.
+    #[must_use]
+    pub fn naming(self, user: UserId) -> Self {
+        Self { whose: Some(user.to_string()), ..self }
     }
 
     /// A field that was set.

@@ -57,8 +57,15 @@ pub const RESET_OFFER: Rule = Rule {
     window: SignedDuration::from_hours(1),
     after: After::Wait,
 };
-/// Invitations to one address; counted apart from what anybody can have sent there, so that nobody
-/// outside can keep somebody from being invited.
+/// Invitations of one company in a day, to whomever.
+pub const INVITATIONS: Rule = Rule {
+    name: "invitations",
+    limit: 3_000,
+    window: SignedDuration::from_hours(24),
+    after: After::Wait,
+};
+/// Invitations of one company to one address; counted apart from what anybody can have sent there, so
+/// that neither a stranger nor another company can keep somebody from being invited.
 pub const INVITATION: Rule = Rule {
     name: "invitation",
     limit: 3,
@@ -130,7 +137,20 @@ impl Rule {
     /// # Errors
     /// [`Throttled`].
     pub fn one_more(&self, seen: Option<&Tries>, now: Timestamp) -> Result<Tries, Throttled> {
-        let first = Tries { count: 1, started_at: now, last_at: now };
+        self.more(seen, 1, now)
+    }
+
+    /// The tries with so many more at once, at `now`: the last of them may go over the limit.
+    ///
+    /// # Errors
+    /// [`Throttled`].
+    pub fn more(
+        &self,
+        seen: Option<&Tries>,
+        tries: u32,
+        now: Timestamp,
+    ) -> Result<Tries, Throttled> {
+        let first = Tries { count: tries, started_at: now, last_at: now };
         let Some(seen) = seen else { return Ok(first) };
         let end = match self.after {
             After::Wait => seen.started_at + self.window,
@@ -140,7 +160,7 @@ impl Rule {
         if now >= end {
             return Ok(first);
         }
-        let more = Tries { count: seen.count.saturating_add(1), last_at: now, ..seen.clone() };
+        let more = Tries { count: seen.count.saturating_add(tries), last_at: now, ..seen.clone() };
         let Some(over) = seen.count.checked_sub(self.limit) else { return Ok(more) };
         let free_at = match self.after {
             After::Wait => end,

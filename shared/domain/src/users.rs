@@ -182,6 +182,8 @@ impl User {
                 Move::Enters
             }
             (true, false) => {
+                // That its second factor is required stays, for when it has a console again: who may
+                // change a role need not be who may change that.
                 next.leave();
                 Move::Leaves
             }
@@ -208,6 +210,7 @@ impl User {
         }
         let mut next = self.changed();
         next.leave();
+        next.two_factor_required = false;
         next.status = Status::Archived;
         next.sessions = self.sessions.wrapping_add(1);
         Ok(next)
@@ -217,7 +220,6 @@ impl User {
     fn leave(&mut self) {
         self.identity = None;
         self.invitation = None;
-        self.two_factor_required = false;
         self.two_factor_reset = None;
         self.factor = None;
         if self.status == Status::Invited {

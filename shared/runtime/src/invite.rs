@@ -4,11 +4,13 @@ use crate::post::{Draft, Page, Post};
 use belfry_api::Problem;
 use belfry_domain::account::{ACTIVATION_LINK_LIFE, Identity, Link, LinkPurpose, User};
 use belfry_domain::email::EmailAddress;
-use belfry_domain::id::{IdentityId, OutboxId};
+use belfry_domain::id::{IdentityId, OutboxId, TenantId};
 use belfry_domain::language::Language;
 use belfry_domain::mail::Letter;
 use belfry_domain::secret::Secret;
 use belfry_domain::text::CompanyName;
+use belfry_domain::throttle::{INVITATION, INVITATIONS};
+use belfry_store::throttle::NotNow;
 use belfry_store::users::{Invite, Invitee};
 use belfry_store::{StoreError, Table, outbox};
 use jiff::Timestamp;
@@ -36,6 +38,49 @@ pub struct Inviter<'a> {
 }
 
 impl Inviter<'_> {
+    /// Counts an invitation of a tenant to an address, before it is made: against what the tenant may
+    /// send in a day, and against the address.
+    ///
+    /// # Errors
+    /// [`NotNow`].
+    pub async fn count(
+        &self,
+        table: &Table,
+        tenant: TenantId,
+        email: &EmailAddress,
+    ) -> Result<(), NotNow> {
+        self.count_many(table, tenant, 1).await?;
+        self.count_to(table, tenant, email).await
+    }
+
+    /// Counts so many against what a tenant may send in a day.
+    ///
+    /// # Errors
+    /// [`NotNow`].
+    pub async fn count_many(
+        &self,
+        table: &Table,
+        tenant: TenantId,
+        invitations: u32,
+    ) -> Result<(), NotNow> {
+        let (by, entropy) = (tenant.to_string(), self.post.entropy.as_ref());
+        table.count_tries(&INVITATIONS, &by, invitations, self.now, entropy).await
+    }
+
+    /// Counts one against the address.
+    ///
+    /// # Errors
+    /// [`NotNow`].
+    pub async fn count_to(
+        &self,
+        table: &Table,
+        tenant: TenantId,
+        email: &EmailAddress,
+    ) -> Result<(), NotNow> {
+        let (to, entropy) = (format!("{tenant} {}", email.as_str()), self.post.entropy.as_ref());
+        table.count_try(&INVITATION, &to, self.now, entropy).await
+    }
+
     /// Whoever has the address, or somebody new. 2 calls.
     ///
     /// # Errors

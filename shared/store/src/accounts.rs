@@ -7,6 +7,7 @@ use crate::sessions::NOTES;
 use crate::table::{Item, StoreError, Table};
 use crate::transaction::{Refused, Transaction, number, text};
 use crate::users::{changed_user, counted};
+use aws_sdk_dynamodb::types::AttributeValue;
 use belfry_domain::account::{
     Factor, Identity, Link, LinkPurpose, Membership, Status, Tenant, User,
 };
@@ -250,22 +251,19 @@ impl Table {
         &self,
         grant: &Grant,
         (user, required): (&User, bool),
-        person: Option<(&Identity, &Identity)>,
+        person: Option<(&Identity, &Identity, &[Membership])>,
         mail: Option<Item>,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<bool, StoreError> {
-        let mut after = User {
+        let after = User {
             two_factor_required: required,
             sessions: user.sessions.wrapping_add(1),
             ..user.changed()
         };
-        if let Some((_, identity)) = person {
-            after.factor = Factor::of(identity);
-        }
         let mut writes = changed_user(user, &after)?;
-        if let Some((before, after)) = person {
-            writes = writes.and(changed_identity(before, after)?);
+        if let Some((before, after, members)) = person {
+            writes = shown(writes.and(changed_identity(before, after)?), after, members);
         }
         if let Some(mail) = mail {
             writes = writes.create(mail);
@@ -357,6 +355,19 @@ pub(crate) fn changed_identity(
     let item = entity::item(&keys::identity(before.id), after)?;
     let version = [(":before", number(before.version))];
     Ok(Transaction::new().put(item, "#version = :before", version))
+}
+
+/// With what a person has enrolled shown by its memberships, as many as a transaction has room for.
+pub(crate) fn shown(
+    writes: Transaction,
+    identity: &Identity,
+    members: &[Membership],
+) -> Transaction {
+    let factor = Factor::of(identity).map(|factor| text(factor.name()));
+    let factor = factor.unwrap_or(AttributeValue::Null(true));
+    members.iter().take(NOTES).fold(writes, |writes, member| {
+        writes.also(keys::user(member.tenant, member.user), "factor", factor.clone())
+    })
 }
 
 /// False when a condition did not hold: somebody else was faster.

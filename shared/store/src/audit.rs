@@ -34,7 +34,7 @@ struct Anchor(Head);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct StoredPersonal {
     text: String,
-    /// Id of what the record is about: by it a person's parts are found, to be erased.
+    /// Whose names and addresses it has: by it a person's parts are found, to be erased.
     #[serde(default)]
     about: String,
 }
@@ -485,7 +485,7 @@ fn written(
         writes = writes.create(entity::expiring(&key, &Anchor(link.head.clone()), until)?);
     }
     if let Some(text) = &link.personal {
-        let personal = StoredPersonal { text: text.clone(), about: entry.id().to_owned() };
+        let personal = StoredPersonal { text: text.clone(), about: entry.whose().to_owned() };
         let key = keys::audit_personal(tenant, sequence);
         writes = writes.create(entity::expiring(&key, &personal, until)?);
     }

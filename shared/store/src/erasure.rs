@@ -82,6 +82,7 @@ impl Table {
                 .expression_attribute_values(":pk", text(partition))
                 .expression_attribute_values(":user", text(user.id.to_string()))
                 .set_exclusive_start_key(start)
+                .consistent_read(true)
                 .send()
                 .await?;
             keys.extend(answer.items.unwrap_or_default());

@@ -54,8 +54,9 @@ pub struct Progress {
 }
 
 impl Table {
-    /// Keeps an import that is asked for: its rows first, and last itself with its record, so that
-    /// what a crash leaves behind is nothing but rows that expire.
+    /// Keeps an import that is asked for: its rows first, and last itself with its record and what is
+    /// to be written `beside`, so that what a crash leaves behind is nothing but rows that expire. False
+    /// when the condition of what is beside does not hold.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -65,17 +66,17 @@ impl Table {
         entry: &Entry,
         import: &Import,
         rows: Vec<Row>,
+        beside: Transaction,
         entropy: &dyn Entropy,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let until = import.created_at.checked_add(KEPT).unwrap_or(import.created_at);
         let parts = parts(rows).into_iter().enumerate().map(|(part, rows)| {
             let key = keys::import_rows(import.tenant, import.id, part);
             entity::expiring(&key, &StoredRows { rows }, until)
         });
         entity::put_many(self, parts.collect::<Result<_, _>>()?).await?;
-        let change = Transaction::new().create(import_item(import)?);
-        let done = self.commit(grant, entry, change, import.created_at, entropy).await;
-        done.map_err(Refused::unexpected)
+        let change = Transaction::new().create(import_item(import)?).and(beside);
+        held(self.commit(grant, entry, change, import.created_at, entropy).await)
     }
 
     /// An import. 1 RRU.
@@ -182,7 +183,14 @@ impl Table {
         entropy: &dyn Entropy,
     ) -> Result<(), NotWritten> {
         let more = i32::try_from(members.len()).unwrap_or(i32::MAX);
-        let mut writes = settled(import, batch, verdicts)?.and(counted(import.tenant, more, 0));
+        let mut writes = settled(import, batch, verdicts)?
+            .and(counted(import.tenant, more, 0))
+            // Who asked may still: as of the moment in which it is written.
+            .check(
+                keys::user(import.tenant, import.by),
+                "#status = :active AND #role = :role",
+                [(":active", text("active")), (":role", text(import.role.name()))],
+            );
         for member in members {
             writes = writes.and(member.writes()?);
         }

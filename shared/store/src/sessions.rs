@@ -1,6 +1,6 @@
 //! Sessions: opened by a log-in, checked on every request, rotated by a refresh.
 
-use crate::accounts::{changed_identity, held};
+use crate::accounts::{changed_identity, held, shown};
 use crate::keys::Key;
 use crate::table::{Item, StoreError, Table, if_held, key_item};
 use crate::transaction::{Refused, Transaction, bytes, millis, names, number, text};
@@ -106,13 +106,8 @@ impl<'a> PersonChange<'a> {
         for mail in self.mails {
             writes = writes.create(mail);
         }
-        let factor = Factor::of(self.after);
-        if factor != Factor::of(self.before) {
-            let factor = factor.map_or(AttributeValue::Null(true), |factor| text(factor.name()));
-            for member in self.members.iter().take(NOTES) {
-                let user = keys::user(member.tenant, member.user);
-                writes = writes.also(user, "factor", factor.clone());
-            }
+        if Factor::of(self.after) != Factor::of(self.before) {
+            writes = shown(writes, self.after, self.members);
         }
         for (tenant, access) in &self.notes {
             writes = writes.create(audit::access_item(Some(*tenant), access)?);

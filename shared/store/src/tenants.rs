@@ -106,7 +106,8 @@ impl Table {
             .set("language", tenant.language.name())
             .set("first_user", user.id.to_string())
             .personal("company", tenant.company.as_str())
-            .personal("email", user.email.as_str());
+            .personal("email", user.email.as_str())
+            .naming(user.id);
         for license in &licenses {
             let holder = KeyHolder { tenant: tenant.id, product: license.product };
             change = change

@@ -55,10 +55,25 @@ impl Table {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<(), NotNow> {
+        self.count_tries(rule, subject, 1, now, entropy).await
+    }
+
+    /// Counts so many at once.
+    ///
+    /// # Errors
+    /// [`NotNow`].
+    pub async fn count_tries(
+        &self,
+        rule: &Rule,
+        subject: &str,
+        tries: u32,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<(), NotNow> {
         let key = keys::tries(rule, subject);
         for attempt in 0..TRIES {
             let seen = entity::get::<Tries>(self, &key).await?;
-            let more = rule.one_more(seen.as_ref(), now)?;
+            let more = rule.more(seen.as_ref(), tries, now)?;
             let call = self
                 .client()
                 .put_item()

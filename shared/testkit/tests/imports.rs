@@ -16,7 +16,7 @@ use belfry_runtime::events::{Events as _, SqsMessage};
 use belfry_runtime::metrics::Metrics;
 use belfry_store::{Table, keys};
 use belfry_testkit::gate::Open;
-use belfry_testkit::{Answer, Ask, Crash, Member, Moment, World, ask};
+use belfry_testkit::{Answer, Ask, Crash, Member, Moment, Turnstile, Verdict, World, ask};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -405,20 +405,90 @@ async fn who_may_no_longer_import_stops_it() {
     assert_eq!(counted(&world, tenant).await, 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_is_demoted_while_it_runs_stops_it_there() {
+    let world = World::new();
+    let (tenant, ann, token) = globex(&world, Role::Admin).await;
+    let boss = world.member(tenant, "boss@globex.example", Role::SuperAdmin).await;
+    let id = start(&world, &token, "partial", &rows(60, "User")).await;
+    // After the first batch is written.
+    let mut writes = 0;
+    let gate = Arc::new(Turnstile::new());
+    let worker = Arc::new(worker(&world, world.db.shared("worker", gate.clone()).table()));
+    let ring = world.imports.drain().remove(0);
+    let (of, import) = ring.split_once(' ').unwrap();
+    let (of, import): (TenantId, ImportId) = (of.parse().unwrap(), import.parse().unwrap());
+    let run = tokio::spawn(async move { worker.run(of, import).await });
+    loop {
+        let held = gate.settle().await;
+        if held.is_empty() {
+            break;
+        }
+        for held in held {
+            writes += usize::from(held.call.operation == "TransactWriteItems");
+            // Behind lease, decision and the first batch.
+            if writes == 4 {
+                world.change(&ann, |user| user.role = Role::ReadOnly).await;
+            }
+            gate.release(held.ticket, Verdict::Proceed);
+        }
+    }
+    run.await.unwrap().unwrap();
+    let told = progress(&world, &world.token(&boss).await, &id).await;
+    assert_eq!(told.at("/state"), "stopped", "{}", told.text);
+    let written = told.json["rows"]["imported"].as_u64().unwrap();
+    assert_eq!(written, 20, "{}", told.json["rows"]);
+    assert_eq!(u64::from(counted(&world, tenant).await), 2 + written);
+}
+
+#[tokio::test]
+async fn invitations_that_are_too_many_are_refused_by_their_rows() {
+    let world = World::new();
+    let (_, _, token) = globex(&world, Role::Admin).await;
+    let csv = format!("{HEADER}Bob,Lee,bob@globex.example,,,,Admin,\r\n");
+    let delete = async |told: &Answer| {
+        assert_eq!(told.json["rows"]["imported"], 1, "{}", told.text);
+        let list =
+            ask("GET /users").bearer(&token).query("search", "bob@").of(&users(&world)).await;
+        let asked = ask("DELETE /users/{id}").path("id", list.at("/items/0/id")).bearer(&token);
+        assert_eq!(asked.of(&users(&world)).await.status, 204);
+    };
+    for _ in 0..3 {
+        delete(&import(&world, &token, "partial", &csv).await).await;
+    }
+    let told = import(&world, &token, "partial", &csv).await;
+    assert_eq!(codes(&told), [row(2, "refused", "throttled")]);
+}
+
+#[tokio::test]
+async fn the_same_key_begins_one_import() {
+    let world = World::new();
+    let (_, _, token) = globex(&world, Role::Admin).await;
+    let csv = rows(2, "User");
+    let keyed = || sent_in(&token, "strict", &csv).header("Idempotency-Key", "k1");
+    let first = keyed().of(&users(&world)).await;
+    assert_eq!(carry_out(&world, &worker(&world, world.table())).await, [""; 0]);
+    let again = keyed().of(&users(&world)).await;
+    assert_eq!((again.status, again.at("/id")), (202, first.at("/id")));
+    assert_eq!((again.at("/state"), &again.json["rows"]["imported"]), ("done", &json!(2)));
+    assert!(world.imports.drain().is_empty());
+}
+
 #[tokio::test]
 async fn the_most_users_are_never_passed() {
-    for (mode, imported, refused) in [("partial", 5, 3), ("strict", 0, 3)] {
+    for (mode, imported, refused) in [("partial", 25, 3), ("strict", 0, 3)] {
         let world = World::new();
         let (tenant, _, token) = globex(&world, Role::Admin).await;
         let key = keys::tenant(tenant);
         let mut full: Tenant = world.get(&key).await.unwrap();
-        full.users = MOST_USERS - 5;
+        full.users = MOST_USERS - 25;
         world.put(&key, &full).await;
-        let told = import(&world, &token, mode, &rows(8, "User")).await;
+        // More than a batch: what is over the limit is so in the file, not in its batch.
+        let told = import(&world, &token, mode, &rows(28, "User")).await;
         assert_eq!(told.json["rows"]["imported"], imported, "{}", told.text);
         assert_eq!(told.json["rows"]["refused"], refused);
-        assert!(codes(&told).contains(&row(9, "refused", "user_limit")));
-        assert_eq!(u64::from(counted(&world, tenant).await), u64::from(MOST_USERS) - 5 + imported);
+        assert!(codes(&told).contains(&row(29, "refused", "user_limit")));
+        assert_eq!(u64::from(counted(&world, tenant).await), u64::from(MOST_USERS) - 25 + imported);
     }
 }
 

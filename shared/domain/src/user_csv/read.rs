@@ -298,10 +298,16 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Row>, Unreadable> {
     }
 }
 
+/// Bytes that are kept of a cell. Addresses of 1,000 and names of 3,840 bytes are refused already.
+const MOST_OF_CELL: usize = 4_000;
+
 fn row(line: u32, columns: &[Use], record: &csv::StringRecord) -> Row {
     let cells = Column::ALL.map(|column| {
         let at = columns.iter().position(|used| *used == Use::Read(column));
-        at.and_then(|at| record.get(at)).unwrap_or_default().to_owned()
+        let cell = at.and_then(|at| record.get(at)).unwrap_or_default();
+        // What is longer is too long for every column, and no more of it is kept.
+        let end = (0..=MOST_OF_CELL.min(cell.len())).rev().find(|end| cell.is_char_boundary(*end));
+        cell.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
     });
     // Empty cells there lose nothing; a spreadsheet's empty columns have no name either.
     let is_too_long = record.iter().skip(columns.len()).any(|cell| !cell.trim().is_empty());

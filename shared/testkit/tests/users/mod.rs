@@ -1,7 +1,7 @@
 //! Users and imports, every answer that the description names.
 
 use crate::{House, faulty_bodies};
-use belfry_domain::account::{Role, Source, User};
+use belfry_domain::account::{Role, Source, Status, User};
 use belfry_domain::id::{TenantId, UserId};
 use belfry_domain::ports::Clock as _;
 use belfry_domain::users::NewUser;
@@ -77,6 +77,7 @@ pub(crate) async fn all(house: &House, tenant: TenantId) {
         assert_eq!(house.on_users(route, nobody).await.status, 401, "{route}");
     }
     create(house, &people).await;
+    accept(house, &people).await;
     list(house, &people).await;
     change(house, &people).await;
     delete(house, &people).await;
@@ -143,6 +144,27 @@ async fn create(house: &House, people: &People) {
         (people.unknown, &people.admin, 404),
     ] {
         let told = house.on_users(invite, ask(invite).path("id", id).bearer(token)).await;
+        assert_eq!(told.status, expected);
+    }
+}
+
+/// Somebody whom another company deactivated accepts by the password.
+async fn accept(house: &House, people: &People) {
+    let elsewhere = house.world.tenant("Elsewhere").await;
+    let zia = house.world.member(elsewhere, "zia@globex.com", Role::Admin).await;
+    house.world.change(&zia, |user| user.status = Status::Deactivated).await;
+    let (create, check, accept) =
+        ("POST /users", "POST /auth/activation/check", "POST /auth/activation");
+    let made = house.send_users(create, ask(create).bearer(&people.admin), new("zia", "read_only"));
+    assert_eq!(made.await.status, 201);
+    house.settle().await;
+    let token = house.mailed_token();
+    let body = json!({"token": token});
+    let told = house.send(&house.auth, check, ask(check), body).await;
+    assert_eq!(told.at("/status"), "confirmation_required");
+    let body = json!({"token": token, "password": "wrong"});
+    for expected in [401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 429] {
+        let told = house.send(&house.auth, accept, ask(accept), body.clone()).await;
         assert_eq!(told.status, expected);
     }
 }
