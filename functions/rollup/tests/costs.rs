@@ -107,9 +107,7 @@ struct Rows(Vec<String>);
 
 impl Rows {
     fn add(&mut self, what: &str, client: &Transport) {
-        let (calls, read, written) =
-            (client.calls().len(), client.read_units(), client.write_units());
-        self.0.push(format!("| {what} | {calls} | {read} | {written} |"));
+        self.0.push(client.cost(what));
     }
 
     fn compare(mut self) {

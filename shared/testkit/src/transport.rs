@@ -161,6 +161,12 @@ impl Transport {
         self.calls().iter().map(|call| call.write_units).sum()
     }
 
+    /// What the calls cost, as a row of `infra/table.md`: what it was, calls, read and write units.
+    pub fn cost(&self, what: &str) -> String {
+        let (read, written) = (self.read_units(), self.write_units());
+        format!("| {what} | {} | {read} | {written} |", self.calls().len())
+    }
+
     /// Forgets the calls, to measure what comes next.
     pub fn reset(&self) {
         self.0.record.lock().unwrap().calls.clear();

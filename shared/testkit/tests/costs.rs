@@ -21,8 +21,7 @@ async fn row(world: &World, what: &str, asked: Ask) -> String {
     };
     let answer = asked.of(&app).await;
     assert!(answer.status < 300, "{}", answer.text);
-    let (read, written) = (transport.read_units(), transport.write_units());
-    format!("| {what} | {} | {read} | {written} |", transport.calls().len())
+    transport.cost(what)
 }
 
 #[tokio::test]

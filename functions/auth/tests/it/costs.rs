@@ -15,8 +15,7 @@ async fn row(world: &World, what: &str, asked: Ask) -> String {
     let transport = world.db.client("auth", Open);
     let answer = asked.of(&app_over(world, transport.table())).await;
     assert!(answer.status < 500, "{}", answer.text);
-    let (read, written) = (transport.read_units(), transport.write_units());
-    format!("| {what} | {} | {read} | {written} |", transport.calls().len())
+    transport.cost(what)
 }
 
 #[tokio::test]
