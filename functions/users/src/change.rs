@@ -9,7 +9,7 @@ use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::account::{Role, Status, User};
 use belfry_domain::business_email::is_business;
 use belfry_domain::failure::FieldError;
-use belfry_domain::policy::Action;
+use belfry_domain::policy::{Action, Grant};
 use belfry_domain::users::{Move, Unchangeable, Wanted};
 use belfry_runtime::authenticate::Caller;
 use belfry_runtime::invite::Inviter;
@@ -60,14 +60,11 @@ pub(crate) async fn change(app: &App, request: &Request) -> Result<Response<Body
             enters(app, &caller, &before).await?;
             counted = true;
         }
-        match write(app, &caller, &grant, &before, after, moves).await {
+        match write(app, &caller, &grant, &before, after, moves).await? {
             Ok(after) => return Ok(answer::ok(&UserView::from(&after))),
-            Err(Failed::Refused(NotWritten::LastSuperAdmin)) => {
-                return Err(Unchangeable::LastSuperAdmin.into());
-            }
-            Err(Failed::Refused(NotWritten::Store(error))) => return Err(error.into()),
-            Err(Failed::Refused(_)) => {}
-            Err(Failed::Problem(problem)) => return Err(*problem),
+            Err(NotWritten::LastSuperAdmin) => return Err(Unchangeable::LastSuperAdmin.into()),
+            Err(NotWritten::Store(error)) => return Err(error.into()),
+            Err(_) => {}
         }
     }
     Err(busy())
@@ -87,32 +84,15 @@ fn desk<'a>(app: &'a App, caller: &'a Caller) -> Inviter<'a> {
     Inviter { post: &app.post, company, language, now: app.clock.now() }
 }
 
-enum Failed {
-    Refused(NotWritten),
-    Problem(Box<Problem>),
-}
-
-impl From<NotWritten> for Failed {
-    fn from(error: NotWritten) -> Self {
-        Self::Refused(error)
-    }
-}
-
-impl From<Problem> for Failed {
-    fn from(problem: Problem) -> Self {
-        Self::Problem(Box::new(problem))
-    }
-}
-
-/// Writes the change with what becomes of the person.
+/// Writes the change with what becomes of the person: the user as it is then, or why it was not written.
 async fn write(
     app: &App,
     caller: &Caller,
-    grant: &belfry_domain::policy::Grant,
+    grant: &Grant,
     before: &User,
     mut after: User,
     moves: Move,
-) -> Result<User, Failed> {
+) -> Result<Result<User, NotWritten>, Problem> {
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     let mut entry = changed(before, &after);
     let mut mail = None;
@@ -121,7 +101,7 @@ async fn write(
         Move::Stays => PersonMove::Stays,
         Move::Enters => {
             let desk = desk(app, caller);
-            let guest = desk.guest(&app.table, &before.email).await.map_err(Problem::from)?;
+            let guest = desk.guest(&app.table, &before.email).await?;
             let (identity, link) = guest.invited();
             (after.identity, after.invitation) = (Some(identity), Some(link));
             let (invite, id) = desk.invite(guest, &after).await?;
@@ -136,11 +116,14 @@ async fn write(
             leaving.as_ref().map_or(PersonMove::Stays, Person::leaves)
         }
     };
-    app.table.change_user(grant, &entry, (before, &after), person, now, entropy).await?;
+    let users = (before, &after);
+    if let Err(refused) = app.table.change_user(grant, &entry, users, person, now, entropy).await {
+        return Ok(Err(refused));
+    }
     if let Some(mail) = mail {
         app.post.ring(mail).await;
     }
-    Ok(after)
+    Ok(Ok(after))
 }
 
 fn parse(body: &ChangeBody) -> Result<Wanted, Problem> {
