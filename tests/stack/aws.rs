@@ -34,10 +34,15 @@ client!(dynamodb, aws_sdk_dynamodb);
 
 /// Calls the back office.
 pub(crate) async fn backoffice(stack: &Stack, command: &Value) -> Value {
+    invoke(stack, "BackofficeFunction", command).await
+}
+
+/// Calls a function by the name of its output, as a schedule or an operator does.
+pub(crate) async fn invoke(stack: &Stack, function: &str, input: &Value) -> Value {
     let answer = lambda(stack)
         .invoke()
-        .function_name(stack.output("BackofficeFunction"))
-        .payload(aws_sdk_lambda::primitives::Blob::new(command.to_string()))
+        .function_name(stack.output(function))
+        .payload(aws_sdk_lambda::primitives::Blob::new(input.to_string()))
         .send()
         .await
         .unwrap();

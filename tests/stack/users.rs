@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::actor::{Actor, Answer};
 use crate::aws;
 use crate::stack::{eventually, unique};
-use crate::tenant::{Tenant, log_in};
+use crate::tenant::{PASSWORD, Tenant, activation_token, log_in};
 
 async fn send_in(actor: &Actor, path: &str, csv: impl Into<Vec<u8>>) -> Answer {
     let request = actor.request(Method::POST, path).header("content-type", "text/csv");
@@ -96,6 +96,31 @@ async fn a_thousand_users_are_imported_with_visible_progress_and_exported_again(
 }
 
 #[tokio::test]
+async fn an_imported_colleague_follows_the_mailed_link_and_the_sweep_looks_for_more() {
+    let tenant = Tenant::new().await;
+    let email = format!("grace@{}.example", unique("corp"));
+    let csv = format!("First Name,Last Name,Email,Role\r\nGrace,Murray,{email},Read Only\r\n");
+    let asked = send_in(&tenant.admin, "/users/imports", csv).await.is(202);
+    let (done, _) = follow(&tenant.admin, asked["id"].as_str().unwrap()).await;
+    assert_eq!(done["rows"]["imported"], 1, "{done}");
+    let token = activation_token(&tenant.stack, &email).await;
+    let body = json!({"token": token, "password": PASSWORD});
+    tenant.anon.post("/auth/activation", &body).await.is(200);
+    log_in(&tenant.anon, &email).await.get("/users").await.is(200);
+    // Another company's invitation of the same person looks as that of a stranger.
+    let other = Tenant::new().await;
+    let new = json!({"first_name": "G", "last_name": "M", "email": email, "role": "read_only"});
+    let invited = other.admin.post("/users", &new).await.is(201);
+    assert_eq!(
+        (&invited["status"], &invited["two_factor"]["state"]),
+        (&json!("invited"), &json!("off"))
+    );
+    let sweep = json!({"sweep": true});
+    let swept = aws::invoke(&tenant.stack, "UserImportFunction", &sweep).await;
+    assert!(swept["due"].is_u64(), "{swept}");
+}
+
+#[tokio::test]
 async fn a_colleague_from_invitation_to_erasure() {
     let tenant = Tenant::new().await;
     let boss = &tenant.admin;
@@ -118,7 +143,7 @@ async fn a_colleague_from_invitation_to_erasure() {
     let off = json!({"status": "deactivated", "version": changed["version"]});
     boss.patch(&path, &off).await.is(200);
     grace.get("/me").await.is_problem(401, "unauthenticated");
-    let body = json!({"email": email, "password": crate::tenant::PASSWORD});
+    let body = json!({"email": email, "password": PASSWORD});
     tenant.anon.post("/auth/login", &body).await.is_problem(401, "invalid_credentials");
 
     boss.post(&format!("{path}/erasure"), &json!({})).await.is_problem(409, "not_deleted");
