@@ -2,7 +2,7 @@
 
 use crate::App;
 use belfry_api::Problem;
-use belfry_domain::account::{Role, Source, Tenant, User};
+use belfry_domain::account::{Source, Tenant, User};
 use belfry_domain::audit::Entry;
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{ImportId, OutboxId, TenantId};
@@ -106,10 +106,6 @@ impl App {
 /// Whose invitation was counted, and whether it may be sent.
 type Counted = BTreeMap<EmailAddress, bool>;
 
-fn has_console(new: &NewUser) -> bool {
-    new.role != Role::User
-}
-
 impl<'a> Run<'a> {
     async fn of(app: &'a App, import: Import) -> Result<Self, Failed> {
         let lost = || StoreError::corrupt(import.id.to_string(), "an import of nobody");
@@ -127,16 +123,18 @@ impl<'a> Run<'a> {
         let stage = match self.import.stage {
             Stage::Checking | Stage::Importing if self.grant.is_none() => Stage::Stopping,
             Stage::Checking if self.import.mode == Mode::Partial => Stage::Importing,
-            Stage::Checking => {
+            Stage::Checking | Stage::Refusing => {
+                // All at once, as the limit of users counts over all of them.
                 let judged = self.against_tenant(0..self.rows.len()).await?;
-                if is_refused(&judged) { Stage::Refusing } else { Stage::Importing }
+                if self.import.stage == Stage::Refusing || is_refused(&judged) {
+                    self.refusing = Some(judged);
+                    Stage::Refusing
+                } else {
+                    Stage::Importing
+                }
             }
             decided => decided,
         };
-        if stage == Stage::Refusing {
-            // All at once, as the limit of users counts over all of them.
-            self.refusing = Some(self.against_tenant(0..self.rows.len()).await?);
-        }
         if stage == self.import.stage {
             return Ok(());
         }
@@ -227,7 +225,7 @@ impl<'a> Run<'a> {
             Err(NotNow::Throttled(_)) => Ok(false),
             Err(NotNow::Store(error)) => Err(error),
         };
-        let new = judged.iter().flatten().filter(|new| has_console(new));
+        let new = judged.iter().flatten().filter(|new| new.has_console());
         let new: Vec<_> = new.filter(|new| !counted.contains_key(&new.email)).collect();
         if let Some(many) = u32::try_from(new.len()).ok().filter(|many| *many > 0) {
             let may_all = goes_on(desk.count_many(table, tenant, many).await)?;
@@ -289,7 +287,7 @@ impl<'a> Run<'a> {
         let invited: Vec<_> = judged
             .iter()
             .flatten()
-            .filter(|new| has_console(new))
+            .filter(|new| new.has_console())
             .map(|new| new.email.clone())
             .collect();
         let mut known = app.table.persons_at(&invited).await?;
@@ -297,7 +295,7 @@ impl<'a> Run<'a> {
         let mut plain = Vec::new();
         let mut guests = Vec::new();
         for new in judged.iter().flatten() {
-            if has_console(new) {
+            if new.has_console() {
                 let guest = desk.guest_as(known.remove(&new.email), &new.email);
                 let invited = Some(guest.invited());
                 let user = User::new(tenant, new.clone(), Source::Csv, invited, now, entropy);

@@ -82,7 +82,7 @@ async fn added(
     if app.table.user_at(tenant.id, &new.email).await?.is_some() {
         return Err(already_exists());
     }
-    let console = new.role != Role::User;
+    let console = new.has_console();
     let (company, language) = (&tenant.company, tenant.language);
     let desk = Inviter { post: &app.post, company, language, now };
     if console {

@@ -75,6 +75,13 @@ pub struct NewUser {
     pub two_factor_required: bool,
 }
 
+impl NewUser {
+    /// Whether it gets a console, and so is invited.
+    pub fn has_console(&self) -> bool {
+        self.role != Role::User
+    }
+}
+
 impl User {
     /// A new user: with a console invited, as `identity`, by the link with this hash; without one
     /// active at once.
