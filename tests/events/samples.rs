@@ -17,9 +17,25 @@ use jiff::Timestamp;
 use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::Value;
 
-/// Functions that nothing but a person wakes, with their commands.
-const DIRECT: [(&str, &[&str]); 1] =
-    [("backoffice", &["create_tenant", "issue_history_credential"])];
+/// Functions that a person calls directly, with their commands.
+const DIRECT: [(&str, &[&str]); 1] = [(
+    "backoffice",
+    &[
+        "create_tenant",
+        "issue_history_credential",
+        "issue_product_key",
+        "revoke_product_key",
+        "issue_activation_key",
+        "upgrade_edition",
+        "extend_trial",
+        "set_seats",
+        "suspend_tenant",
+        "list_tenants",
+        "reset_super_admin",
+        "appoint_super_admin",
+        "set_captcha",
+    ],
+)];
 
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")

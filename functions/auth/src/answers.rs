@@ -16,11 +16,15 @@ use serde::Serialize;
 pub(crate) struct TenantView<'a> {
     id: TenantId,
     name: &'a str,
+    /// Whether the vendor lets nobody in.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    suspended: bool,
 }
 
 impl<'a> From<&'a Tenant> for TenantView<'a> {
     fn from(tenant: &'a Tenant) -> Self {
-        Self { id: tenant.id, name: tenant.company.as_str() }
+        let suspended = tenant.suspended_at.is_some();
+        Self { id: tenant.id, name: tenant.company.as_str(), suspended }
     }
 }
 

@@ -11,6 +11,7 @@ mod confirm;
 mod enrol;
 mod enrolment;
 mod forgotten;
+mod launch;
 mod log_in;
 mod log_out;
 mod me;
@@ -25,11 +26,13 @@ mod two_factor;
 use belfry_api::auth::Tokens;
 use belfry_api::{Body, Problem, Request, Response};
 use belfry_domain::ports::{Clock, Entropy};
+use belfry_domain::product::Product;
 use belfry_runtime::authenticate::Authenticator;
 use belfry_runtime::http::Routes;
 use belfry_runtime::keys::Signer;
 use belfry_runtime::post::Post;
 use belfry_store::Table;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The function's parts.
@@ -44,6 +47,8 @@ pub struct App {
     pub authenticator: Authenticator,
     /// Mails, and the key that seals.
     pub post: Post,
+    /// Where the products have their consoles.
+    pub consoles: BTreeMap<Product, String>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -77,6 +82,7 @@ impl Routes for App {
             "POST /me/two-factor" => own_two_factor::require(self, request).await,
             "POST /me/two-factor/enrolment" => enrol::enrol_own(self, request).await,
             "POST /me/two-factor/reset" => own_two_factor::reset(self, request).await,
+            "POST /products/{product}/launch" => launch::launch(self, request).await,
             "POST /me/recovery-codes" => own_two_factor::recovery_codes(self, request).await,
             _ => Err(Problem::not_found()),
         }

@@ -7,6 +7,7 @@ use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::audit::{Access, AccessKind, Outcome};
 use belfry_domain::id::{IdentityId, SessionId, TenantId, UserId};
 use belfry_domain::session::{RefreshToken, Worth};
+use belfry_runtime::authenticate::Caller;
 
 /// The session to end.
 struct Ending {
@@ -36,8 +37,8 @@ pub(crate) async fn log_out(app: &App, request: &Request) -> Result<Response<Bod
 /// None when there is no access token, or one that opens nothing beside a refresh token that may.
 async fn of_access_token(app: &App, request: &Request) -> Option<Result<Ending, Problem>> {
     request::bearer(request)?;
-    match app.authenticator.actor(request).await {
-        Ok(actor) => Some(Ok(Ending {
+    match app.authenticator.visitor(request).await {
+        Ok(Caller { actor, .. }) => Some(Ok(Ending {
             identity: actor.identity(),
             session: actor.session(),
             tenant: actor.tenant(),

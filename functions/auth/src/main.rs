@@ -8,7 +8,7 @@ use belfry_runtime::keys::KmsKey;
 use belfry_runtime::post::Post;
 use belfry_runtime::queue::SqsQueue;
 use belfry_runtime::system::{SystemClock, SystemEntropy};
-use belfry_runtime::{Error, env, http, log};
+use belfry_runtime::{Error, env, http, log, vendor};
 use std::sync::Arc;
 
 #[tokio::main(flavor = "current_thread")]
@@ -38,6 +38,7 @@ async fn main() -> Result<(), Error> {
         tokens,
         signer: Arc::new(key),
         post,
+        consoles: vendor::consoles(&env::optional(env::PRODUCT_URLS).unwrap_or_default())?,
         clock,
         entropy,
     };

@@ -42,7 +42,7 @@ pub(crate) struct Me<'a> {
 }
 
 pub(crate) async fn me(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
-    let caller = app.authenticator.caller(request).await?;
+    let caller = app.authenticator.visitor(request).await?;
     caller.actor.may(Action::ReadProfile)?;
     let Caller { session, identity, user, tenant, .. } = &caller;
     let person = Person::with(app, identity.id).await?;

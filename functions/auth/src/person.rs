@@ -74,7 +74,7 @@ impl Person {
         Ok(open)
     }
 
-    /// The asked-for tenant, or the one that was opened last.
+    /// The asked-for tenant, or the one that was opened last; a suspended one only where there is no other.
     pub(crate) fn choose<'a>(
         &self,
         open: &'a [(Tenant, User)],
@@ -86,7 +86,7 @@ impl Person {
         let opened_at = |tenant: TenantId| {
             self.memberships.iter().find(|m| m.tenant == tenant).and_then(|m| m.opened_at)
         };
-        open.iter().max_by_key(|(tenant, _)| opened_at(tenant.id))
+        open.iter().max_by_key(|(tenant, _)| (tenant.suspended_at.is_none(), opened_at(tenant.id)))
     }
 
     /// What happened, once for each of the person's tenants but `except`.

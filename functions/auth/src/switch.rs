@@ -22,7 +22,7 @@ struct SwitchBody {
 
 pub(crate) async fn switch(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
     for _ in 0..LOOKS {
-        let caller = app.authenticator.caller(request).await?;
+        let caller = app.authenticator.visitor(request).await?;
         let body: SwitchBody = request::body(request)?;
         // An access token lives five minutes: alone it must not become a session of hours.
         let shown = Client::of(request).token_beside(request, body.refresh_token.as_deref())?;

@@ -1,21 +1,22 @@
 //! `create_tenant`: a tenant with its first super admin, who is invited by mail, and its products.
 
 use crate::App;
+use crate::licenses::terms;
 use belfry_api::Problem;
 use belfry_api::fields::Fields;
 use belfry_domain::account::{IdleLimit, Role, Source, Tenant, User};
 use belfry_domain::id::TenantId;
 use belfry_domain::language::Language;
-use belfry_domain::license::{License, LicenseKind, ProductKey};
+use belfry_domain::license::{IssuedKey, License, LicenseKind, Terms};
 use belfry_domain::policy::{Action, BackOffice};
 use belfry_domain::product::Product;
-use belfry_domain::telemetry::stream::Partitions;
 use belfry_domain::text::{CompanyName, Country, Edition, Reason};
 use belfry_domain::users::NewUser;
 use belfry_runtime::invite::Inviter;
+use belfry_store::product_keys::KeyClaim;
 use belfry_store::tenants::{NewTenant, back_office_log};
 use belfry_store::users::NewMember;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -85,6 +86,9 @@ async fn found(app: &App, wanted: &Wanted, now: Timestamp) -> Result<Option<Valu
     let entropy = app.entropy.as_ref();
     let tenant_id = TenantId::new(now, entropy);
     let grant = wanted.staff.may(Action::CreateTenant, tenant_id)?;
+    let claimed = |license: &License| {
+        (license.clone(), KeyClaim::Fresh(IssuedKey::made_for(license, tenant_id)))
+    };
     let desk =
         Inviter { post: &app.post, company: &wanted.company, language: wanted.admin_language, now };
     let guest = desk.guest(&app.table, &wanted.admin.email).await?;
@@ -101,13 +105,16 @@ async fn found(app: &App, wanted: &Wanted, now: Timestamp) -> Result<Option<Valu
             session_timeout: IdleLimit::default(),
             users: 1,
             super_admins: 0,
+            suspended_at: None,
             created_at: now,
             version: 1,
         },
         member: NewMember { user, invite: Some(invite) },
-        licenses: wanted.licenses.clone(),
+        licenses: wanted.licenses.iter().map(claimed).collect(),
+        profile: None,
     };
-    let log = back_office_log(&grant, &wanted.reason, now, entropy)?;
+    let action = Action::CreateTenant;
+    let log = back_office_log(&wanted.staff, action, tenant_id, &wanted.reason, now, entropy)?;
     if !app.table.create_tenant(&grant, new, log, entropy).await? {
         return Ok(None);
     }
@@ -186,22 +193,11 @@ fn license(
     let product: Option<Product> = fields.read(at("product"), &wanted.product);
     let edition: Option<Edition> = fields.read(at("edition"), &wanted.edition);
     let kind: Option<LicenseKind> = fields.read(at("kind"), &wanted.kind);
-    let within = |number: u32, most: u32| (1..=most).contains(&number).then_some(number);
-    let seats = within(wanted.seats, 1_000_000);
-    let seats = fields.want(seats, at("seats"), "1 to 1,000,000 seats.");
-    let days = within(wanted.term_days, 3_650);
-    let days = fields.want(days, at("term_days"), "1 to 3,650 days.");
-    let partitions = Partitions::try_from(wanted.partitions).ok();
-    let partitions = fields.want(partitions, at("partitions"), "1, 4 or 16 partitions.");
-    let term = SignedDuration::from_hours(24 * i64::from(days?));
-    Some(License {
-        product: product?,
-        product_key: ProductKey::new(app.entropy.as_ref()),
-        edition: edition?,
-        kind: kind?,
-        seats: seats?,
-        starts_at: now,
-        ends_at: now.checked_add(term).ok()?,
-        partitions: partitions?,
-    })
+    let (seats, term_days) = (wanted.seats, wanted.term_days);
+    let at = format!("/products/{index}");
+    let numbers = terms(fields, &at, (seats, term_days, wanted.partitions));
+    let (seats, term_days, partitions) = numbers?;
+    let (product, edition, kind) = (product?, edition?, kind?);
+    let terms = Terms { product, edition, kind, seats, term_days, partitions };
+    Some(License::new(terms, now, app.entropy.as_ref()))
 }

@@ -41,9 +41,9 @@ pub(crate) async fn issue_history_credential(
     })?;
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     let term = Term::History { days };
-    let (credential, token) =
-        Credential::issue(tenant, product, license.partitions, term, now, entropy);
-    let log = back_office_log(&grant, &reason, now, entropy)?;
+    let (credential, token) = Credential::issue(tenant, &license, term, now, entropy);
+    let action = Action::IssueHistoryCredential;
+    let log = back_office_log(&staff, action, tenant, &reason, now, entropy)?;
     app.table.create_credential(&grant, &credential, Some(log), entropy).await?;
     tracing::info!(tenant.id = %tenant, credential.id = %credential.id, "history credential issued");
     Ok(json!({"status": "ok", "credential": {

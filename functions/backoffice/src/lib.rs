@@ -1,17 +1,25 @@
 //! What the vendor's staff may do, by direct invocation: IAM decides who.
 
+mod act;
+mod activation_keys;
 mod create_tenant;
 mod issue_history_credential;
+mod licenses;
+mod product_keys;
+mod recoveries;
+mod set_captcha;
+mod tenants;
 
 use belfry_api::Problem;
 use belfry_api::fields::Fields;
 use belfry_domain::id::RequestId;
+use belfry_domain::license::activation_key::{SignatureCheck, VendorKey};
 use belfry_domain::policy::{BackOffice, Origin};
 use belfry_domain::ports::{Clock, Entropy};
 use belfry_domain::text::Reason;
 use belfry_runtime::Error;
 use belfry_runtime::events::Events;
-use belfry_runtime::metrics::Metrics;
+use belfry_runtime::metrics::{Metrics, Unit};
 use belfry_runtime::post::Post;
 use belfry_store::Table;
 use serde::de::DeserializeOwned;
@@ -24,6 +32,12 @@ pub struct App {
     pub table: Table,
     /// Mails.
     pub post: Post,
+    /// The vendor's public keys.
+    pub pinned: Vec<VendorKey>,
+    /// Checks what they have signed.
+    pub signatures: Arc<dyn SignatureCheck>,
+    /// Whether this is a stack on one machine.
+    pub local: bool,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -31,7 +45,14 @@ pub struct App {
 }
 
 impl Events for App {
-    async fn invoked(&self, input: Value, _: &mut Metrics) -> Result<Value, Error> {
+    /// A command of the vendor's staff, or the schedule's `{"sweep": true}`.
+    async fn invoked(&self, input: Value, metrics: &mut Metrics) -> Result<Value, Error> {
+        if input == json!({"sweep": true}) {
+            let swept = self.sweep().await;
+            let (due, failed) = swept.map_err(|problem| problem.detail)?;
+            metrics.add("recovery.failed", Unit::Count, f64::from(u32::try_from(failed)?));
+            return Ok(json!({"due": due, "failed": failed}));
+        }
         Ok(self.obey(input).await.unwrap_or_else(|problem| refusal(&problem)))
     }
 }
@@ -48,9 +69,20 @@ impl App {
             Some("issue_history_credential") => {
                 issue_history_credential::issue_history_credential(self, read(input)?).await
             }
+            Some("issue_product_key") => product_keys::issue(self, read(input)?).await,
+            Some("revoke_product_key") => product_keys::revoke(self, read(input)?).await,
+            Some("issue_activation_key") => activation_keys::issue(self, read(input)?).await,
+            Some("upgrade_edition") => licenses::upgrade(self, read(input)?).await,
+            Some("extend_trial") => licenses::extend_trial(self, read(input)?).await,
+            Some("set_seats") => licenses::set_seats(self, read(input)?).await,
+            Some("suspend_tenant") => tenants::suspend(self, read(input)?).await,
+            Some("list_tenants") => tenants::list(self, read(input)?).await,
+            Some("reset_super_admin") => recoveries::reset(self, read(input)?).await,
+            Some("appoint_super_admin") => recoveries::appoint(self, read(input)?).await,
+            Some("set_captcha") => set_captcha::set_captcha(self, read(input)?).await,
             _ => {
                 let mut fields = Fields::new();
-                let detail = "Say create_tenant or issue_history_credential.";
+                let detail = "There is no such command.";
                 fields.fault("/command", "invalid", detail);
                 fields.finish(None)
             }

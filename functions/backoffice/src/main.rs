@@ -6,7 +6,7 @@ use belfry_runtime::keys::KmsKey;
 use belfry_runtime::post::Post;
 use belfry_runtime::queue::SqsQueue;
 use belfry_runtime::system::{SystemClock, SystemEntropy};
-use belfry_runtime::{Error, env, events, log};
+use belfry_runtime::{Error, env, events, log, vendor};
 use std::sync::Arc;
 
 #[tokio::main(flavor = "current_thread")]
@@ -26,6 +26,14 @@ async fn main() -> Result<(), Error> {
         console: env::required(env::CONSOLE_URL)?,
         entropy: entropy.clone(),
     };
-    let app = App { table, post, clock: Arc::new(SystemClock), entropy };
+    let app = App {
+        table,
+        post,
+        pinned: vendor::pinned(&env::optional(env::VENDOR_KEYS).unwrap_or_default())?,
+        signatures: Arc::new(vendor::Ed25519),
+        local: aws.is_local(),
+        clock: Arc::new(SystemClock),
+        entropy,
+    };
     events::serve(app, SystemClock, "backoffice", env::required(env::STAGE)?).await
 }

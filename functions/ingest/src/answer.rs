@@ -50,6 +50,9 @@ impl Listed {
 pub(crate) struct BatchView<'a> {
     /// Under which the batch is remembered for 30 days.
     pub(crate) batch_id: &'a str,
+    /// Whether more endpoints report than the licence covers, as of the last look at it: telemetry is
+    /// taken all the same.
+    pub(crate) over_seats: bool,
     /// Events that were taken.
     pub(crate) accepted: usize,
     /// Events that were refused; send them again, mended, in a new batch.

@@ -20,6 +20,7 @@ const MEDIA_TYPE: &str = "application/cloudevents-batch+json";
 pub(crate) async fn telemetry(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
     let credential = authenticate(app, request, now).await?;
+    credential.licensed(now)?;
     check_media_type(request)?;
     let body = batch::inflate(request.body())?;
     let batch_id = batch::batch_id(idempotency_key(request)?, &body)?;
@@ -43,6 +44,7 @@ pub(crate) async fn telemetry(app: &App, request: &Request) -> Result<Response<B
         202,
         &BatchView {
             batch_id: &batch_id,
+            over_seats: credential.over_seats,
             accepted: judged.accepted,
             rejected: judged.rejected,
             errors: &judged.errors.entries,

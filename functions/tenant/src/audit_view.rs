@@ -55,6 +55,7 @@ impl<'a> AuditView<'a> {
                     ActorView { kind: "person", id: Some(id), role: Some(role) }
                 }
                 Author::BackOffice => ActorView { kind: "back_office", id: None, role: None },
+                Author::MailedLink => ActorView { kind: "mailed_link", id: None, role: None },
             }),
             source_address,
             request_id: &record.request_id,

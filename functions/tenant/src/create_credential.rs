@@ -33,8 +33,7 @@ pub(crate) async fn create_credential(
     })?;
     let (tenant, entropy) = (grant.tenant(), app.entropy.as_ref());
     let term = Term::Current { until };
-    let (credential, token) =
-        Credential::issue(tenant, product, license.partitions, term, now, entropy);
+    let (credential, token) = Credential::issue(tenant, &license, term, now, entropy);
     let digest = request::idempotency_digest(request)?;
     let once = digest
         .as_deref()

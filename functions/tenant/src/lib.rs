@@ -8,8 +8,10 @@ mod create_ticket;
 mod credential_view;
 mod jwks;
 mod list_credentials;
+mod products;
 mod revoke_credential;
 mod settings;
+mod stop_recovery;
 mod support;
 mod verification;
 
@@ -18,10 +20,12 @@ pub use support::{BadSupport, Support};
 use belfry_api::auth::PublicKey;
 use belfry_api::{Body, Problem, Request, Response};
 use belfry_domain::ports::{Clock, Entropy};
+use belfry_domain::product::Product;
 use belfry_runtime::authenticate::Authenticator;
 use belfry_runtime::http::Routes;
 use belfry_runtime::queue::Doorbell;
 use belfry_store::Table;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The function's parts.
@@ -34,6 +38,8 @@ pub struct App {
     pub key: PublicKey,
     /// Support, and where tickets go.
     pub support: Support,
+    /// The products whose consoles can be opened.
+    pub launchable: BTreeSet<Product>,
     /// Rings for the outbox.
     pub bell: Arc<dyn Doorbell>,
     /// The time.
@@ -54,6 +60,8 @@ impl Routes for App {
             "DELETE /products/{product}/credentials/{id}" => {
                 revoke_credential::revoke_credential(self, request).await
             }
+            "GET /products" => products::products(self, request).await,
+            "POST /recoveries/stop" => stop_recovery::stop_recovery(self, request).await,
             "GET /settings" => settings::settings(self, request).await,
             "PUT /settings" => settings::change_settings(self, request).await,
             "GET /audit" => audit::audit(self, request).await,

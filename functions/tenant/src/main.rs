@@ -6,7 +6,7 @@ use belfry_runtime::aws::Aws;
 use belfry_runtime::keys::KmsKey;
 use belfry_runtime::queue::SqsQueue;
 use belfry_runtime::system::{SystemClock, SystemEntropy};
-use belfry_runtime::{Error, env, http, log};
+use belfry_runtime::{Error, env, http, log, vendor};
 use std::sync::Arc;
 use tenant::{App, Support};
 
@@ -16,6 +16,7 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_env()?;
     let console = env::required(env::CONSOLE_URL)?;
     let support = Support::new(&env::required(env::SUPPORT_EMAIL)?)?;
+    let consoles = vendor::consoles(&env::optional(env::PRODUCT_URLS).unwrap_or_default())?;
     let table = aws.table()?;
     let bell = SqsQueue::new(aws.sqs(), env::required(env::MAIL_QUEUE_URL)?);
     table.warm_up().await?;
@@ -28,6 +29,7 @@ async fn main() -> Result<(), Error> {
         table,
         key,
         support,
+        launchable: consoles.into_keys().collect(),
         bell: Arc::new(bell),
         clock,
         entropy,

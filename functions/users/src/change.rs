@@ -1,13 +1,12 @@
 //! `PATCH /users/{id}`: names, numbers, role, status.
 
 use crate::App;
-use crate::create::BUSINESS_EMAIL;
 use crate::target::{LOOKS, Person, busy, present};
 use crate::view::{UserView, changed};
 use belfry_api::fields::Fields;
 use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::account::{Role, Status, User};
-use belfry_domain::business_email::is_business;
+use belfry_domain::business_email::{NOT_BUSINESS, is_business};
 use belfry_domain::failure::FieldError;
 use belfry_domain::policy::{Action, Grant};
 use belfry_domain::users::{Move, Unchangeable, Wanted};
@@ -73,7 +72,7 @@ pub(crate) async fn change(app: &App, request: &Request) -> Result<Response<Body
 /// What a promotion to the console asks before it mails.
 async fn enters(app: &App, caller: &Caller, user: &User) -> Result<(), Problem> {
     if !is_business(&user.email) {
-        let error = FieldError::new("/role", "business_email_required", BUSINESS_EMAIL);
+        let error = FieldError::new("/role", "business_email_required", NOT_BUSINESS);
         return Err(Problem::invalid(vec![error]));
     }
     Ok(desk(app, caller).count(&app.table, user.tenant, &user.email).await?)

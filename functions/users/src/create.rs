@@ -7,7 +7,7 @@ use crate::view::{UserView, about};
 use belfry_api::fields::Fields;
 use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::account::{MOST_USERS, Role, Source, User};
-use belfry_domain::business_email::is_business;
+use belfry_domain::business_email::{NOT_BUSINESS, is_business};
 use belfry_domain::policy::{Action, Grant};
 use belfry_domain::text::Telephone;
 use belfry_domain::users::NewUser;
@@ -148,7 +148,7 @@ fn parse(body: &CreateBody) -> Result<NewUser, Problem> {
         && role != Role::User
         && !is_business(email)
     {
-        fields.fault("/email", "business_email_required", BUSINESS_EMAIL);
+        fields.fault("/email", "business_email_required", NOT_BUSINESS);
     }
     if body.two_factor_required && role == Some(Role::User) {
         let detail = "A user without a console does not log in.";
@@ -168,10 +168,6 @@ fn parse(body: &CreateBody) -> Result<NewUser, Problem> {
     let new = new();
     fields.finish(new)
 }
-
-/// Said to who gives the address of a free mail provider.
-pub(crate) const BUSINESS_EMAIL: &str =
-    "Who uses the console needs a business address, not one of a free or disposable mail provider.";
 
 pub(crate) fn user_limit() -> Problem {
     let detail = format!("A company has at most {MOST_USERS} users; delete some first.");

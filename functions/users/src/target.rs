@@ -7,6 +7,7 @@ use belfry_domain::audit::Entry;
 use belfry_domain::id::UserId;
 use belfry_runtime::authenticate::Caller;
 use belfry_runtime::invite::lost;
+use belfry_runtime::reset;
 use belfry_store::users::PersonMove;
 
 /// Somebody else at the console of the caller's tenant.
@@ -40,12 +41,7 @@ impl Target {
             Problem::new(409, "no_console", "This user has no console and so no second factor.")
         })?;
         let memberships = app.table.memberships(identity.id).await?;
-        let mut elsewhere = app.table.members(&memberships).await?;
-        elsewhere.retain(|(tenant, user)| {
-            tenant.id != caller.tenant.id
-                && user.status == Status::Active
-                && user.role != Role::User
-        });
+        let elsewhere = reset::elsewhere(&app.table, &memberships, &user).await?;
         Ok(Self { user, identity, memberships, elsewhere })
     }
 

@@ -55,6 +55,10 @@ macro_rules! client {
 }
 
 client!(
+    /// KMS: a key of the vendor signs activation keys.
+    kms, aws_sdk_kms
+);
+client!(
     /// Lambda: the back office is called directly.
     lambda, aws_sdk_lambda
 );

@@ -3,9 +3,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use belfry_domain::account::Role;
 use belfry_domain::failure::{Failure, FailureKind};
 use belfry_domain::id::{IdentityId, SessionId, TenantId, UserId};
-use belfry_domain::policy::Origin;
+use belfry_domain::policy::{Actor, Origin};
+use belfry_domain::product::Product;
+use belfry_domain::secret::Secret;
 use belfry_domain::session::Session;
 use jiff::Timestamp;
 use jsonwebtoken::errors::ErrorKind;
@@ -167,6 +170,7 @@ pub struct Jwk<'a> {
 pub struct Tokens {
     issuer: String,
     header: String,
+    key_id: String,
     key: DecodingKey,
     validation: Validation,
 }
@@ -192,7 +196,8 @@ impl Tokens {
         // The library would ask the system's clock; `verify` asks ours.
         validation.validate_exp = false;
         let decoding = DecodingKey::from_ec_components(&key.x, &key.y).map_err(|_| BadPublicKey)?;
-        Ok(Self { issuer, header: URL_SAFE_NO_PAD.encode(header), key: decoding, validation })
+        let (header, key_id) = (URL_SAFE_NO_PAD.encode(header), key.id.clone());
+        Ok(Self { issuer, header, key_id, key: decoding, validation })
     }
 
     /// The text that the key must sign for a token of this session.
@@ -250,6 +255,56 @@ impl Tokens {
         let ahead = claims.iat.saturating_sub(LEEWAY) > now;
         let long = claims.exp.saturating_sub(claims.iat) > LIFE;
         if ahead || long { Err(Refused::Times) } else { Ok(claims) }
+    }
+}
+
+/// How long a hand-off works, in seconds.
+pub const HAND_OFF_LIFE: i64 = 60;
+
+/// What a hand-off to a product's own console says. Its type is `handoff+jwt` and its audience the
+/// product, so that it is no access token, nor the reverse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandOff {
+    /// Who issued it: the console's address.
+    pub iss: String,
+    /// For which product.
+    pub aud: String,
+    /// The person.
+    pub sub: IdentityId,
+    /// In which tenant.
+    pub tenant: TenantId,
+    /// As which user.
+    pub user: UserId,
+    /// With which role.
+    pub role: Role,
+    /// Names it: a product takes it once.
+    pub jti: String,
+    /// When it was issued, in Unix seconds.
+    pub iat: i64,
+    /// From when on it is refused, in Unix seconds.
+    pub exp: i64,
+}
+
+impl Tokens {
+    /// The text that the key must sign to hand a person over to a product's own console.
+    pub fn hand_off(&self, actor: &Actor, product: Product, jti: &Secret, now: Timestamp) -> Draft {
+        let iat = now.as_second();
+        let claims = HandOff {
+            iss: self.issuer.clone(),
+            aud: product.name().to_owned(),
+            sub: actor.identity(),
+            tenant: actor.tenant(),
+            user: actor.user(),
+            role: actor.role(),
+            jti: jti.expose_text(),
+            iat,
+            exp: iat.saturating_add(HAND_OFF_LIFE),
+        };
+        let header = format!(r#"{{"alg":"ES256","kid":"{}","typ":"handoff+jwt"}}"#, self.key_id);
+        // A struct of strings and numbers always serializes.
+        let claims = serde_json::to_vec(&claims).unwrap_or_default();
+        let (header, claims) = (URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        Draft(format!("{header}.{claims}"))
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod auth;
 pub mod fields;
+pub mod license;
 pub mod page;
 pub mod problem;
 pub mod request;

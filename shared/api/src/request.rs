@@ -2,6 +2,7 @@
 
 use crate::Problem;
 use belfry_domain::failure::FieldError;
+use belfry_domain::language::Language;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 use serde::de::DeserializeOwned;
@@ -32,6 +33,31 @@ pub fn source_address(request: &Request) -> Option<String> {
         _ => None,
     }
 }
+
+/// The language that the caller prefers of ours (RFC 9110, section 12.5.4); English when it names none.
+pub fn language(request: &Request) -> Language {
+    let header = request.headers().get(http::header::ACCEPT_LANGUAGE);
+    let header = header.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut best: Option<(f32, Language)> = None;
+    for range in header.split(',').take(MOST_RANGES) {
+        let (tag, weight) = match range.split_once(';') {
+            Some((tag, weight)) => (tag, weight.trim().strip_prefix("q=").unwrap_or("0")),
+            None => (range, "1"),
+        };
+        let primary = tag.trim().split('-').next().unwrap_or_default().to_ascii_lowercase();
+        let weight = weight.trim().parse::<f32>().unwrap_or(0.0);
+        if let Ok(language) = primary.parse()
+            && weight > 0.0
+            && best.is_none_or(|(other, _)| weight > other)
+        {
+            best = Some((weight, language));
+        }
+    }
+    best.map_or(Language::En, |(_, language)| language)
+}
+
+/// Ranges of an `Accept-Language` that are looked at.
+const MOST_RANGES: usize = 32;
 
 /// The token of `Authorization: Bearer`.
 pub fn bearer(request: &Request) -> Option<&str> {
@@ -160,6 +186,25 @@ mod tests {
             assert!(read(media_type, good()).is_ok(), "{media_type}");
         }
         assert_eq!(read("application/json5", good()).unwrap_err().status, 415);
+    }
+
+    #[test]
+    fn the_language_is_the_preferred_one_of_ours() {
+        let of = |header: &str| {
+            let request = http::Request::builder().header("accept-language", header);
+            language(&request.body(Body::Empty).unwrap())
+        };
+        for (header, wanted) in [
+            ("", Language::En),
+            ("ja", Language::Ja),
+            ("ko-KR,ko;q=0.9,en;q=0.8", Language::Ko),
+            ("de, JA-jp;q=0.5, en;q=0.4", Language::Ja),
+            ("en;q=0.1, ko;q=0.2", Language::Ko),
+            ("ja;q=0, ko;q=x, fr", Language::En),
+            ("*", Language::En),
+        ] {
+            assert_eq!(of(header), wanted, "{header}");
+        }
     }
 
     #[test]

@@ -7,7 +7,11 @@
 )]
 
 use belfry_domain::account::{Role, Source, Status};
+use belfry_domain::captcha::Provider;
 use belfry_domain::dashboard::Period;
+use belfry_domain::language::Language;
+use belfry_domain::license::activation_key::Purpose;
+use belfry_domain::license::{LicenseChange, LicenseKind, LicenseState};
 use belfry_domain::product::Product;
 use belfry_domain::second_factor::State;
 use belfry_domain::telemetry::batch::MOST_EVENTS;
@@ -138,7 +142,7 @@ fn any_of<const N: usize>(names: [&str; N]) -> Value {
 }
 
 fn tenant() -> Value {
-    object([("id", id("ten")), ("name", text())])
+    object([("id", id("ten")), ("name", text()), ("suspended?", json!({"const": true}))])
 }
 
 /// Every schema by name.
@@ -153,6 +157,9 @@ pub(crate) fn all() -> Value {
         users(),
         imports(),
         credentials(),
+        licenses(),
+        products(),
+        sign_up(),
         settings(),
         audit(),
         support(),
@@ -602,6 +609,198 @@ fn credentials() -> Map<String, Value> {
     ])
 }
 
+fn license_kind() -> Value {
+    one_of(LicenseKind::ALL.map(LicenseKind::name))
+}
+
+fn license_state() -> Value {
+    one_of(LicenseState::ALL.map(LicenseState::name))
+}
+
+fn product_key() -> Value {
+    json!({"type": "string", "description": "As it is typed: any case, hyphens and blanks anywhere.",
+        "examples": ["7ZZZZ-00000-ABCDE-FGHJK-M"]})
+}
+
+fn licenses() -> Map<String, Value> {
+    let license = object([
+        ("product", product()),
+        ("product_key", text()),
+        ("edition", text()),
+        ("kind", license_kind()),
+        ("state", license_state()),
+        ("starts_at", time()),
+        ("ends_at", time()),
+        ("accepted_until", time()),
+        ("seats", count()),
+        ("used", count()),
+        ("over", flag()),
+        ("history", at_most(50, reference("LicenseChange"))),
+    ]);
+    named([
+        (
+            "LicenseChange",
+            object([
+                ("at", time()),
+                ("change", one_of(LicenseChange::ALL.map(LicenseChange::name))),
+                ("kind", license_kind()),
+                ("edition", text()),
+                ("seats", count()),
+                ("ends_at", time()),
+                ("activation_key_id?", id("ack")),
+            ]),
+        ),
+        ("License", license),
+        ("Licenses", object([("items", at_most(4, reference("License")))])),
+        (
+            "Activate",
+            closed([
+                ("activation_key", json!({"type": "string", "pattern": "^\\s*bfa_"})),
+                ("dry_run?", json!({"type": "boolean", "description": "Shows what would change."})),
+            ]),
+        ),
+        (
+            "Activation",
+            object([
+                ("purpose", one_of(Purpose::ALL.map(Purpose::name))),
+                ("dry_run", flag()),
+                ("license", reference("License")),
+            ]),
+        ),
+        ("AddTrial", closed([])),
+        ("RegisterProduct", closed([("product_key", product_key())])),
+    ])
+}
+
+fn products() -> Map<String, Value> {
+    let license = object([
+        ("kind", license_kind()),
+        ("state", license_state()),
+        ("edition", text()),
+        ("ends_at", time()),
+    ]);
+    named([
+        (
+            "ProductEntry",
+            object([
+                ("product", product()),
+                ("license", nullable(license)),
+                (
+                    "launch",
+                    json!({"type": "boolean", "description": "Whether its console can be opened."}),
+                ),
+            ]),
+        ),
+        ("Products", object([("items", list(reference("ProductEntry")))])),
+        (
+            "Launch",
+            object([
+                ("url", json!({"type": "string", "format": "uri"})),
+                ("method", json!({"const": "POST"})),
+                (
+                    "token",
+                    secret(
+                        "JWT, `typ` `handoff+jwt`, ES256, audience the product, good for 60 \
+                         seconds; posted as a form's field, never in an address.",
+                    ),
+                ),
+            ]),
+        ),
+        ("StopRecovery", closed([("token", secret("What follows `#` in the mailed link."))])),
+        ("RecoveryStopped", object([("status", json!({"const": "stopped"}))])),
+    ])
+}
+
+fn sign_up() -> Map<String, Value> {
+    let choice = |description: &str| json!({"type": "string", "description": description});
+    let company = || {
+        vec![
+            ("first_name", name_of_person()),
+            ("last_name", name_of_person()),
+            ("email", choice("A company's, not of a free or disposable mail provider.")),
+            ("mobile", choice("With its country code: `+91 98765 43210`.")),
+            ("job_role", choice("A code of the options.")),
+            ("company", json!({"type": "string", "minLength": 1, "maxLength": 120})),
+            ("industry", choice("A code of the options.")),
+            ("company_size", choice("A code of the options.")),
+            ("country", json!({"type": "string", "pattern": "^[A-Z]{2}$"})),
+            ("state?", nullable(choice("ISO 3166-2; required where the country has states."))),
+            ("city", json!({"type": "string", "minLength": 1, "maxLength": 80})),
+            ("language", one_of(Language::ALL.map(Language::name))),
+            ("captcha?", choice("What the captcha of the options gave the browser.")),
+        ]
+    };
+    let mut trial = company();
+    trial.push(("product", product()));
+    let mut registration = company();
+    registration.extend([
+        (
+            "products",
+            json!({"type": "array", "minItems": 1, "maxItems": 4, "items":
+                closed([("product", product()), ("product_key", product_key())])}),
+        ),
+        ("license_agreement_accepted", json!({"const": true})),
+        ("privacy_policy_accepted", json!({"const": true})),
+    ]);
+    let choices = || list(reference("Choice"));
+    let languages = || list(one_of(Language::ALL.map(Language::name)));
+    named([
+        ("Choice", object([("code", text()), ("name", text())])),
+        (
+            "OnboardingOptions",
+            object([
+                ("language", one_of(Language::ALL.map(Language::name))),
+                (
+                    "captcha",
+                    nullable(object([
+                        ("provider", one_of(Provider::ALL.map(Provider::name))),
+                        ("site_key", text()),
+                    ])),
+                ),
+                ("job_roles", choices()),
+                ("industries", choices()),
+                ("company_sizes", choices()),
+                (
+                    "countries",
+                    list(object([("code", text()), ("name", text()), ("has_states", flag())])),
+                ),
+                ("languages", choices()),
+                (
+                    "products",
+                    list(object([
+                        ("code", product()),
+                        ("name", text()),
+                        ("languages", languages()),
+                        ("trial_days", count()),
+                    ])),
+                ),
+            ]),
+        ),
+        ("States", object([("items", choices())])),
+        ("SignUpForTrial", closed(trial)),
+        ("RegisterProductKeys", closed(registration)),
+        ("SignUpAccepted", object([("status", json!({"const": "accepted"}))])),
+        ("ConfirmSignUp", closed([("token", secret("What follows `#` in the mailed link."))])),
+        (
+            "SignUpConfirmed",
+            object([
+                ("status", json!({"const": "confirmed"})),
+                ("tenant", object([("id", id("ten")), ("name", text())])),
+                (
+                    "user",
+                    object([
+                        ("id", id("usr")),
+                        ("first_name", text()),
+                        ("last_name", text()),
+                        ("email", text()),
+                    ]),
+                ),
+                ("products", list(product())),
+            ]),
+        ),
+    ])
+}
+
 fn settings() -> Map<String, Value> {
     let minutes = json!({"type": "integer", "minimum": 5, "maximum": 120, "description":
         "After how long without use a session ends."});
@@ -616,7 +815,7 @@ fn settings() -> Map<String, Value> {
 
 fn audit() -> Map<String, Value> {
     let actor = object([
-        ("kind", one_of(["person", "back_office"])),
+        ("kind", one_of(["person", "back_office", "mailed_link"])),
         ("id", nullable(id("usr"))),
         ("role", json!({"anyOf": [role(), {"type": "null"}]})),
     ]);
@@ -728,6 +927,11 @@ fn telemetry() -> Map<String, Value> {
             "BatchTaken",
             object([
                 ("batch_id", text()),
+                (
+                    "over_seats",
+                    json!({"type": "boolean", "description": "More endpoints report than the licence \
+                        covers, as of the last look at it; telemetry is taken all the same."}),
+                ),
                 ("accepted", count()),
                 ("rejected", count()),
                 ("errors", at_most(100, reference("EventIssue"))),

@@ -176,6 +176,10 @@ pub struct Tenant {
     /// Super admins that are active; never less than one once there is one.
     #[serde(default)]
     pub super_admins: u32,
+    /// Since when the vendor lets nobody in and takes no telemetry.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspended_at: Option<Timestamp>,
     /// When it was made.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created_at: Timestamp,

@@ -7,6 +7,10 @@ use std::cmp::Ordering;
 /// line; `free-mail.md` says from where.
 const FREE_MAIL: &str = include_str!("free-mail.txt");
 
+/// Said to who gives the address of a free mail provider.
+pub const NOT_BUSINESS: &str =
+    "Who uses the console needs a business address, not one of a free or disposable mail provider.";
+
 /// Whether `email` may belong to a business: false when its domain, or one above it, is on a list
 /// of free and of disposable mail providers, 15,000 domains as of 2026-11-22.
 ///

@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, FailureKind};
 use crate::id::{CredentialId, TenantId};
+use crate::license::License;
 use crate::ports::Entropy;
 use crate::product::Product;
 use crate::secret::{Secret, SecretHash};
@@ -74,6 +75,16 @@ pub struct Credential {
     pub partitions: Partitions,
     /// How old events may be.
     pub reach: Reach,
+    /// Until when telemetry is taken, grace included: copied from its licence with every change of it, so
+    /// that taking telemetry reads one item.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub accepted_until: Timestamp,
+    /// Whether its tenant is suspended: copied likewise.
+    #[serde(default)]
+    pub suspended: bool,
+    /// Whether more endpoints report than the licence covers, as of the last look at it.
+    #[serde(default)]
+    pub over_seats: bool,
     /// When it was made.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created_at: Timestamp,
@@ -95,8 +106,7 @@ impl Credential {
     /// A new credential and its token, which is shown once and stored nowhere.
     pub fn issue(
         tenant: TenantId,
-        product: Product,
-        partitions: Partitions,
+        license: &License,
         term: Term,
         now: Timestamp,
         entropy: &dyn Entropy,
@@ -113,11 +123,14 @@ impl Credential {
         let credential = Self {
             id: token.id,
             tenant,
-            product,
+            product: license.product,
             scopes: vec![Scope::TelemetryWrite],
             secret_hash: token.secret.hash(),
-            partitions,
+            partitions: license.partitions,
             reach,
+            accepted_until: license.accepted_until(),
+            suspended: false,
+            over_seats: false,
             created_at: now,
             valid_until,
             revoked_at: None,
@@ -156,9 +169,46 @@ impl Credential {
             .ok_or(NotAuthenticated)
     }
 
+    /// Whether its licence lets telemetry in.
+    ///
+    /// # Errors
+    /// [`NotLicensed`].
+    pub fn licensed(&self, now: Timestamp) -> Result<(), NotLicensed> {
+        if self.suspended {
+            Err(NotLicensed::Suspended)
+        } else if now >= self.accepted_until {
+            Err(NotLicensed::Expired)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Whether "last used" is old enough to be written again (see [`LAST_USED_STEP`]).
     pub fn wants_touch(&self, now: Timestamp) -> bool {
         self.last_used_at.is_none_or(|last| now.duration_since(last) >= LAST_USED_STEP)
+    }
+}
+
+/// Known, and telemetry is not taken: nothing of it. It may be sent again within 30 days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotLicensed {
+    /// The licence is over, its grace too, or it was taken away.
+    #[error("the licence for this product is over; renew it, and send the same again")]
+    Expired,
+    /// The tenant is suspended.
+    #[error("the company is suspended; ask its vendor, and send the same again after that")]
+    Suspended,
+}
+
+impl Failure for NotLicensed {
+    fn kind(&self) -> FailureKind {
+        FailureKind::Forbidden
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Expired => "license_expired",
+            Self::Suspended => "tenant_suspended",
+        }
     }
 }
 
@@ -235,6 +285,7 @@ impl FromStr for CredentialToken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::license::Terms;
 
     struct Bytes(u8);
     impl Entropy for Bytes {
@@ -249,7 +300,9 @@ mod tests {
 
     fn issue(term: Term) -> (Credential, CredentialToken) {
         let tenant = TenantId::new(at(0), &Bytes(1));
-        Credential::issue(tenant, Product::Epp, Partitions::ONE, term, at(1_000), &Bytes(2))
+        let terms = Terms::trial(Product::Epp, "Standard".parse().unwrap());
+        let license = License::new(terms, at(500), &Bytes(3));
+        Credential::issue(tenant, &license, term, at(1_000), &Bytes(2))
     }
 
     #[test]
@@ -288,6 +341,16 @@ mod tests {
         assert_eq!(credential.max_event_age_days(), 400);
         assert_eq!(credential.valid_until, Some(at(1_000 + 7 * 86_400)));
         assert_eq!([0, 8, 300].map(HistoryDays::new), [None; 3]);
+    }
+
+    #[test]
+    fn telemetry_is_taken_until_the_licence_is_over_and_never_of_the_suspended() {
+        let (credential, _) = issue(Term::Current { until: None });
+        let end = 500 + 30 * 86_400;
+        assert_eq!(credential.licensed(at(end - 1)), Ok(()));
+        assert_eq!(credential.licensed(at(end)), Err(NotLicensed::Expired));
+        let suspended = Credential { suspended: true, ..credential };
+        assert_eq!(suspended.licensed(at(1_000)), Err(NotLicensed::Suspended));
     }
 
     #[test]

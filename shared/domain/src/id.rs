@@ -39,6 +39,11 @@ macro_rules! id {
                 Timestamp::from_millisecond(ms).unwrap_or_default()
             }
 
+            /// From the 16 bytes after the prefix.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
             /// The 16 bytes after the prefix.
             pub const fn bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
@@ -101,6 +106,10 @@ id! {
     OutboxId = "out";
     /// An import of users.
     ImportId = "imp";
+    /// An activation key.
+    ActivationKeyId = "ack";
+    /// A recovery of a company that its last super admin is lost to.
+    RecoveryId = "rec";
     /// A request, when the gateway gave it no id.
     RequestId = "req";
 }

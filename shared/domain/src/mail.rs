@@ -2,10 +2,18 @@
 //!
 //! Text and HTML are made of the same sentences, so that they cannot tell different stories.
 
+mod company;
+
 use crate::email::EmailAddress;
 use crate::language::Language;
-use crate::text::{CompanyName, PersonName};
+use crate::license::watch::Notice;
+use crate::license::{License, LicenseChange, LicenseKind, ProductKey};
+use crate::ports::Day;
+use crate::product::Product;
+use crate::recovery::Remedy;
+use crate::text::{CompanyName, Edition, PersonName};
 use crate::ticket::Ticket;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Hours that an activation link lives.
@@ -95,8 +103,87 @@ pub enum Letter {
     },
     /// New recovery codes took the place of the old ones.
     RecoveryCodesReplaced(Reader),
+    /// A sign-up waits to be confirmed; the link does it.
+    SignUp {
+        /// To whom it speaks.
+        reader: Reader,
+        /// The company.
+        company: CompanyName,
+    },
+    /// Something happened to a licence.
+    LicenseChanged {
+        /// The company.
+        company: CompanyName,
+        /// What happened.
+        change: LicenseChange,
+        /// The licence as it is now.
+        license: Box<LicenseFacts>,
+    },
+    /// A licence or its seats come to their end.
+    LicenseNotice {
+        /// The company.
+        company: CompanyName,
+        /// What of it.
+        notice: Notice,
+        /// The licence.
+        license: Box<LicenseFacts>,
+        /// Seats used.
+        used: u64,
+        /// Whole days that are left.
+        days: u32,
+    },
+    /// The vendor's staff will step in; the link stops it.
+    RecoveryAnnounced {
+        /// The company.
+        company: CompanyName,
+        /// What will be done.
+        remedy: Box<Remedy>,
+        /// Whom it is about.
+        whom: Reader,
+        /// When.
+        acts_at: Timestamp,
+    },
+    /// Somebody stopped what the vendor's staff would have done.
+    RecoveryStopped {
+        /// The company.
+        company: CompanyName,
+    },
+    /// The vendor lets nobody of a company in.
+    TenantSuspended {
+        /// The company.
+        company: CompanyName,
+    },
+    /// The vendor lets a company in again.
+    TenantResumed {
+        /// The company.
+        company: CompanyName,
+    },
     /// A customer asks support for help.
     Ticket(Box<Ticket>),
+}
+
+/// What letters say of a licence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseFacts {
+    product: Product,
+    product_key: ProductKey,
+    edition: Edition,
+    kind: LicenseKind,
+    seats: u32,
+    ends_at: Timestamp,
+}
+
+impl From<&License> for LicenseFacts {
+    fn from(license: &License) -> Self {
+        Self {
+            product: license.product,
+            product_key: license.product_key,
+            edition: license.edition.clone(),
+            kind: license.kind,
+            seats: license.seats,
+            ends_at: license.ends_at,
+        }
+    }
 }
 
 /// A mail ready to be sent.
@@ -529,6 +616,15 @@ impl Letter {
             Self::ImportFinished { .. } => &IMPORT_FINISHED,
             Self::RecoveryCodeUsed { .. } => &RECOVERY_CODE_USED,
             Self::RecoveryCodesReplaced(_) => &RECOVERY_CODES_REPLACED,
+            Self::SignUp { .. } => &company::SIGN_UP,
+            Self::LicenseChanged { change, .. } => company::of_change(*change),
+            Self::LicenseNotice { notice, license, .. } => {
+                company::of_notice(*notice, license.kind)
+            }
+            Self::RecoveryAnnounced { remedy, .. } => company::of_remedy(remedy),
+            Self::RecoveryStopped { .. } => &company::RECOVERY_STOPPED,
+            Self::TenantSuspended { .. } => &company::SUSPENDED,
+            Self::TenantResumed { .. } => &company::RESUMED,
             Self::Ticket(_) => &TICKET,
         }
     }
@@ -537,13 +633,19 @@ impl Letter {
     const fn frame(&self) -> (&'static Words, &'static Words) {
         match self {
             Self::Ticket(_) => (&TICKET_GREETING, &TICKET_FOOTER),
+            Self::LicenseChanged { .. }
+            | Self::LicenseNotice { .. }
+            | Self::RecoveryAnnounced { .. }
+            | Self::RecoveryStopped { .. }
+            | Self::TenantSuspended { .. }
+            | Self::TenantResumed { .. } => (&company::GREETING, &FOOTER),
             _ => (&GREETING, &FOOTER),
         }
     }
 
-    /// First and last name of the reader; of a ticket, of who asks.
-    fn names(&self) -> (&PersonName, &PersonName) {
-        match self {
+    /// First and last name of the reader; of a ticket, of who asks. None of what goes to a company.
+    fn names(&self) -> Option<(&PersonName, &PersonName)> {
+        Some(match self {
             Self::Activation { first_name, last_name, .. }
             | Self::PasswordReset(Reader { first_name, last_name })
             | Self::PasswordChanged(Reader { first_name, last_name })
@@ -553,11 +655,28 @@ impl Letter {
             | Self::TwoFactorResetLink { reader: Reader { first_name, last_name }, .. }
             | Self::TwoFactorLocked(Reader { first_name, last_name })
             | Self::ImportFinished { reader: Reader { first_name, last_name }, .. }
+            | Self::SignUp { reader: Reader { first_name, last_name }, .. }
             | Self::RecoveryCodeUsed { reader: Reader { first_name, last_name }, .. }
             | Self::RecoveryCodesReplaced(Reader { first_name, last_name }) => {
                 (first_name, last_name)
             }
             Self::Ticket(ticket) => (&ticket.reader.first_name, &ticket.reader.last_name),
+            Self::LicenseChanged { .. }
+            | Self::LicenseNotice { .. }
+            | Self::RecoveryAnnounced { .. }
+            | Self::RecoveryStopped { .. }
+            | Self::TenantSuspended { .. }
+            | Self::TenantResumed { .. } => return None,
+        })
+    }
+
+    /// The licence that it is about.
+    fn license(&self) -> Option<&LicenseFacts> {
+        match self {
+            Self::LicenseChanged { license, .. } | Self::LicenseNotice { license, .. } => {
+                Some(license)
+            }
+            _ => None,
         }
     }
 
@@ -565,15 +684,30 @@ impl Letter {
     fn value(&self, name: &str, language: Language) -> String {
         match (name, self) {
             ("name", _) => {
-                let (first, last) = self.names();
-                full_name(first, last, language)
+                let names = self.names();
+                names.map(|(first, last)| full_name(first, last, language)).unwrap_or_default()
             }
             (
                 "company",
                 Self::Activation { company, .. }
                 | Self::TwoFactorDisabled { company, .. }
-                | Self::TwoFactorResetLink { company, .. },
+                | Self::TwoFactorResetLink { company, .. }
+                | Self::SignUp { company, .. }
+                | Self::LicenseChanged { company, .. }
+                | Self::LicenseNotice { company, .. }
+                | Self::RecoveryAnnounced { company, .. }
+                | Self::RecoveryStopped { company }
+                | Self::TenantSuspended { company }
+                | Self::TenantResumed { company },
             ) => company.as_str().to_owned(),
+            ("used", Self::LicenseNotice { used, .. }) => used.to_string(),
+            ("days", Self::LicenseNotice { days, .. }) => days.to_string(),
+            ("whom", Self::RecoveryAnnounced { whom, .. }) => {
+                full_name(&whom.first_name, &whom.last_name, language)
+            }
+            ("acts_at", Self::RecoveryAnnounced { acts_at, .. }) => {
+                acts_at.strftime("%Y-%m-%d %H:%M").to_string()
+            }
             ("imported", Self::ImportFinished { imported, .. }) => imported.to_string(),
             ("refused", Self::ImportFinished { refused, .. }) => refused.to_string(),
             ("skipped", Self::ImportFinished { skipped, .. }) => skipped.to_string(),
@@ -582,6 +716,24 @@ impl Letter {
                 self.script().link.as_ref().map(|link| link.hours.to_string()).unwrap_or_default()
             }
             (name, Self::Ticket(ticket)) => told(ticket, name),
+            (name, _) => {
+                let license = self.license();
+                license.map(|license| license.value(name, language)).unwrap_or_default()
+            }
+        }
+    }
+}
+
+impl LicenseFacts {
+    /// The value of a placeholder.
+    fn value(&self, name: &str, language: Language) -> String {
+        match name {
+            "product" => self.product.to_string(),
+            "edition" => self.edition.as_str().to_owned(),
+            "kind" => company::kind_name(self.kind).of(language).to_owned(),
+            "seats" => self.seats.to_string(),
+            "ends_on" => Day::of(self.ends_at).date(),
+            "key" => self.product_key.to_string(),
             _ => String::new(),
         }
     }
@@ -707,10 +859,10 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::TenantId;
-    use crate::license::ProductKey;
+    use crate::id::{TenantId, UserId};
+    use crate::license::Terms;
     use crate::ports::Entropy;
-    use crate::product::Product;
+    use crate::recovery::Appointee;
     use crate::ticket::TicketReference;
     use std::collections::BTreeSet;
 
@@ -738,25 +890,81 @@ mod tests {
                 }
                 Letter::ImportFinished { .. } => Letter::RecoveryCodeUsed { reader, left: 8 },
                 Letter::RecoveryCodeUsed { .. } => Letter::RecoveryCodesReplaced(reader),
-                Letter::RecoveryCodesReplaced(_) => {
-                    Letter::Ticket(Box::new(ticket(reader, company)))
-                }
+                Letter::RecoveryCodesReplaced(_) => Letter::SignUp { reader, company },
+                Letter::SignUp { .. } => changed(company, LicenseChange::Started),
+                Letter::LicenseChanged { change, .. } => match after(&LicenseChange::ALL, change) {
+                    // Three changes of the vendor's are one letter.
+                    Some(LicenseChange::TrialExtended | LicenseChange::SeatsSet) => {
+                        changed(company, LicenseChange::Revoked)
+                    }
+                    Some(change) => changed(company, change),
+                    None => noticed(company, Notice::Days7, LicenseKind::Trial),
+                },
+                Letter::LicenseNotice { notice, license, .. } => match (notice, license.kind) {
+                    (Notice::Days30 | Notice::Days7, kind) => noticed(company, Notice::Days1, kind),
+                    (Notice::Days1, kind) => noticed(company, Notice::Ended, kind),
+                    (Notice::Ended, LicenseKind::Trial) => {
+                        noticed(company, Notice::Ended, LicenseKind::Commercial)
+                    }
+                    (Notice::Ended, kind) => noticed(company, Notice::Seats90, kind),
+                    (Notice::Seats90, kind) => noticed(company, Notice::Seats100, kind),
+                    (Notice::Seats100, _) => {
+                        let user = UserId::new(Timestamp::UNIX_EPOCH, &Ones);
+                        announced(company, reader, Remedy::ResetTwoFactor { user })
+                    }
+                },
+                Letter::RecoveryAnnounced { remedy, .. } => match remedy.as_ref() {
+                    Remedy::ResetTwoFactor { .. } => {
+                        let Reader { first_name, last_name } = reader.clone();
+                        let email = "ann@example.com".parse().unwrap();
+                        let mobile = "+919876543210".parse().unwrap();
+                        let appointee = Appointee { first_name, last_name, email, mobile };
+                        announced(company, reader, Remedy::Appoint(appointee))
+                    }
+                    Remedy::Appoint(_) => Letter::RecoveryStopped { company },
+                },
+                Letter::RecoveryStopped { .. } => Letter::TenantSuspended { company },
+                Letter::TenantSuspended { .. } => Letter::TenantResumed { company },
+                Letter::TenantResumed { .. } => Letter::Ticket(Box::new(ticket(reader, company))),
                 Letter::Ticket(_) => return None,
             })
         })
         .collect()
     }
 
-    fn ticket(reader: Reader, company: CompanyName) -> Ticket {
-        struct Ones;
-        impl Entropy for Ones {
-            fn fill(&self, buffer: &mut [u8]) {
-                buffer.fill(0xff);
-            }
+    fn after<T: Copy + PartialEq>(all: &[T], one: &T) -> Option<T> {
+        all.iter().skip_while(|other| *other != one).nth(1).copied()
+    }
+
+    fn facts(kind: LicenseKind) -> Box<LicenseFacts> {
+        let terms = Terms { kind, ..Terms::trial(Product::Epp, "Advance".parse().unwrap()) };
+        Box::new((&License::new(terms, Timestamp::UNIX_EPOCH, &Ones)).into())
+    }
+
+    fn changed(company: CompanyName, change: LicenseChange) -> Letter {
+        Letter::LicenseChanged { company, change, license: facts(LicenseKind::Commercial) }
+    }
+
+    fn noticed(company: CompanyName, notice: Notice, kind: LicenseKind) -> Letter {
+        Letter::LicenseNotice { company, notice, license: facts(kind), used: 95, days: 6 }
+    }
+
+    fn announced(company: CompanyName, whom: Reader, remedy: Remedy) -> Letter {
+        let acts_at = Timestamp::UNIX_EPOCH;
+        Letter::RecoveryAnnounced { company, remedy: Box::new(remedy), whom, acts_at }
+    }
+
+    struct Ones;
+    impl Entropy for Ones {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill(0xff);
         }
+    }
+
+    fn ticket(reader: Reader, company: CompanyName) -> Ticket {
         Ticket {
             reference: TicketReference::new(&Ones),
-            tenant: TenantId::new(jiff::Timestamp::UNIX_EPOCH, &Ones),
+            tenant: TenantId::new(Timestamp::UNIX_EPOCH, &Ones),
             company,
             reader,
             email: "ann@example.com".parse().unwrap(),
@@ -840,7 +1048,8 @@ mod tests {
             let (letter, language) = (&mail.letter, mail.language);
             let Rendered { text, html, .. } = render(&mail, LINK);
             for form in [&text, &html] {
-                assert!(form.contains("Ann Lee") && !form.contains('{'), "{form}");
+                let greeted = letter.names().map_or("Acme", |_| "Ann Lee");
+                assert!(form.contains(greeted) && !form.contains('{'), "{form}");
                 assert_eq!(form.contains(LINK), letter.has_link(), "{form}");
             }
             for words in body(letter) {
@@ -860,6 +1069,8 @@ mod tests {
                 Letter::Activation { .. }
                     | Letter::PasswordReset(_)
                     | Letter::TwoFactorResetLink { .. }
+                    | Letter::SignUp { .. }
+                    | Letter::RecoveryAnnounced { .. }
             );
             assert_eq!(mail.letter.has_link(), wanted, "{:?}", mail.letter);
             let Rendered { text, html, .. } = render(&mail, LINK);
@@ -874,14 +1085,21 @@ mod tests {
     fn a_link_lives_as_long_as_its_letter_says() {
         let hours = |letter: &Letter| letter.script().link.as_ref().map(|link| link.hours);
         let hours: Vec<_> = letters("Ann", "Lee", "Acme").iter().filter_map(hours).collect();
-        assert_eq!(hours, [ACTIVATION_HOURS, RESET_HOURS, RESET_HOURS]);
+        let of_company = [company::SIGN_UP_HOURS, company::RECOVERY_HOURS, company::RECOVERY_HOURS];
+        let of_persons = [ACTIVATION_HOURS, RESET_HOURS, RESET_HOURS];
+        assert_eq!(hours, [of_persons, of_company].concat());
+        let hours = |life: jiff::SignedDuration| u32::try_from(life.as_hours()).unwrap();
+        assert_eq!(hours(crate::sign_up::LINK_LIFE), company::SIGN_UP_HOURS);
+        assert_eq!(hours(crate::recovery::DELAY), company::RECOVERY_HOURS);
     }
 
     #[test]
     fn names_stand_in_the_order_of_the_language() {
         let starts = |language, first, last, start: &str| {
-            // Support is greeted without a name.
-            let to_people = |mail: &Mail| !matches!(mail.letter, Letter::Ticket(_));
+            // Support is greeted without a name, a company by its own.
+            let to_people = |mail: &Mail| {
+                mail.letter.names().is_some() && !matches!(mail.letter, Letter::Ticket(_))
+            };
             for mail in mails(language, first, last, "Acme").into_iter().filter(to_people) {
                 let text = render(&mail, LINK).text;
                 assert!(text.starts_with(start), "{text}");
@@ -897,9 +1115,14 @@ mod tests {
     fn values_are_escaped_in_html_and_never_read_as_placeholders() {
         for mail in mails(Language::En, "O'Hara", "{hours}", "A & \"B\" {name}") {
             let Rendered { subject, text, html, .. } = render(&mail, "https://x/#a&b\"");
-            assert!(text.contains("O'Hara {hours}") && html.contains("O&#39;Hara {hours}"));
+            let named = mail.letter.names().is_some();
+            assert_eq!(text.contains("O'Hara {hours}"), named || text.contains("O'Hara"));
+            assert_eq!(html.contains("O&#39;Hara {hours}"), html.contains("O&#39;Hara"));
+            assert!(!named || html.contains("O&#39;Hara"));
             let company = mail.letter.value("company", Language::En);
-            assert!(subject.contains(&company) && text.contains(&company));
+            // What is about a licence names its product in the subject.
+            assert!(mail.letter.license().is_some() || subject.contains(&company), "{subject}");
+            assert!(text.contains(&company));
             assert!(html.contains(&escape(&company)) && !html.contains("A & "));
             let link = mail.letter.has_link();
             assert_eq!(text.contains("https://x/#a&b\""), link);

@@ -6,7 +6,9 @@ use crate::failure::{Failure, FailureKind};
 use crate::id::{IdentityId, SessionId, TenantId, UserId};
 use crate::import::Import;
 use crate::password::{HashingFailed, Password, PasswordHash};
+use crate::recovery::{Recovery, Remedy};
 use crate::session::Session;
+use crate::sign_up::SignUp;
 use crate::text::Operator;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -76,10 +78,48 @@ pub enum Action {
     LockTwoFactor,
     /// Agree by a mailed link to a reset of one's second factor.
     AcceptTwoFactorReset,
+    /// See the licences and the products.
+    ReadLicenses,
+    /// Go on to a product's own console.
+    LaunchProduct,
+    /// Add a product, by a trial or by a product key.
+    AddProduct,
+    /// Make a trial commercial; the activation key is the authority.
+    ConvertTrial,
+    /// Give a licence another term.
+    RenewLicense,
+    /// Give a licence more seats or a longer term.
+    ExtendLicense,
+    /// Begin a tenant by the link that its sign-up was mailed.
+    SignUp,
+    /// Stop a recovery by a mailed link.
+    StopRecovery,
     /// Make a tenant with its first super admin and its products.
     CreateTenant,
     /// Make a credential for a customer's history.
     IssueHistoryCredential,
+    /// Issue a product key.
+    IssueProductKey,
+    /// Withdraw a product key, or the licence that it became; or give it back.
+    RevokeProductKey,
+    /// Put an activation key on record that the vendor has signed.
+    IssueActivationKey,
+    /// Raise the edition of a licence.
+    UpgradeEdition,
+    /// Make a trial longer.
+    ExtendTrial,
+    /// Set the seats of a licence.
+    SetSeats,
+    /// Let nobody of a tenant in and take none of its telemetry; or do so again.
+    SuspendTenant,
+    /// Reset the second factor of a company's last super admin, after a day.
+    ResetSuperAdmin,
+    /// Appoint a super admin of a company that has none who can act, after a day.
+    AppointSuperAdmin,
+    /// See all tenants.
+    ListTenants,
+    /// Set how the sign-up is guarded.
+    SetCaptcha,
 }
 
 impl Action {
@@ -97,7 +137,7 @@ impl Action {
     }
 
     /// Those that are about no role.
-    const PLAIN: [Self; 28] = [
+    const PLAIN: [Self; 47] = [
         Self::ReadDashboard,
         Self::ReadProfile,
         Self::ChangeProfile,
@@ -124,8 +164,27 @@ impl Action {
         Self::UseRecoveryCode,
         Self::LockTwoFactor,
         Self::AcceptTwoFactorReset,
+        Self::ReadLicenses,
+        Self::LaunchProduct,
+        Self::AddProduct,
+        Self::ConvertTrial,
+        Self::RenewLicense,
+        Self::ExtendLicense,
+        Self::SignUp,
+        Self::StopRecovery,
         Self::CreateTenant,
         Self::IssueHistoryCredential,
+        Self::IssueProductKey,
+        Self::RevokeProductKey,
+        Self::IssueActivationKey,
+        Self::UpgradeEdition,
+        Self::ExtendTrial,
+        Self::SetSeats,
+        Self::SuspendTenant,
+        Self::ResetSuperAdmin,
+        Self::AppointSuperAdmin,
+        Self::ListTenants,
+        Self::SetCaptcha,
     ];
 
     /// Its name in audit records.
@@ -162,8 +221,27 @@ impl Action {
             Self::UseRecoveryCode => "recovery_code.use",
             Self::LockTwoFactor => "two_factor.lock",
             Self::AcceptTwoFactorReset => "two_factor.accept_reset",
+            Self::ReadLicenses => "license.read",
+            Self::LaunchProduct => "product.launch",
+            Self::AddProduct => "product.add",
+            Self::ConvertTrial => "license.convert",
+            Self::RenewLicense => "license.renew",
+            Self::ExtendLicense => "license.extend",
+            Self::SignUp => "tenant.sign_up",
+            Self::StopRecovery => "recovery.stop",
             Self::CreateTenant => "tenant.create",
             Self::IssueHistoryCredential => "credential.issue_history",
+            Self::IssueProductKey => "product_key.issue",
+            Self::RevokeProductKey => "product_key.revoke",
+            Self::IssueActivationKey => "activation_key.issue",
+            Self::UpgradeEdition => "license.upgrade_edition",
+            Self::ExtendTrial => "license.extend_trial",
+            Self::SetSeats => "license.set_seats",
+            Self::SuspendTenant => "tenant.suspend",
+            Self::ResetSuperAdmin => "recovery.reset_super_admin",
+            Self::AppointSuperAdmin => "recovery.appoint_super_admin",
+            Self::ListTenants => "tenant.list",
+            Self::SetCaptcha => "captcha.set",
         }
     }
 
@@ -179,7 +257,10 @@ impl Action {
             | Self::ReadSettings
             | Self::ReadSupport
             | Self::CreateTicket
-            | Self::ReadCredentials => !matches!(role, Role::User),
+            | Self::ReadCredentials
+            | Self::ReadLicenses
+            | Self::LaunchProduct
+            | Self::ConvertTrial => !matches!(role, Role::User),
             Self::CreateUser(of)
             | Self::ChangeUser(of)
             | Self::DeleteUser(of)
@@ -196,6 +277,9 @@ impl Action {
             Self::DeleteEndpoint
             | Self::CreateCredential
             | Self::RevokeCredential
+            | Self::AddProduct
+            | Self::RenewLicense
+            | Self::ExtendLicense
             | Self::ReadUserData
             | Self::ChangeSettings => {
                 matches!(role, Role::SuperAdmin | Role::Admin)
@@ -207,9 +291,42 @@ impl Action {
             | Self::UseRecoveryCode
             | Self::LockTwoFactor
             | Self::AcceptTwoFactorReset
+            | Self::SignUp
+            | Self::StopRecovery
             | Self::CreateTenant
-            | Self::IssueHistoryCredential => false,
+            | Self::IssueHistoryCredential
+            | Self::IssueProductKey
+            | Self::RevokeProductKey
+            | Self::IssueActivationKey
+            | Self::UpgradeEdition
+            | Self::ExtendTrial
+            | Self::SetSeats
+            | Self::SuspendTenant
+            | Self::ResetSuperAdmin
+            | Self::AppointSuperAdmin
+            | Self::ListTenants
+            | Self::SetCaptcha => false,
         }
+    }
+
+    /// Whether it is the vendor's staff's, by direct invocation.
+    pub const fn is_of_back_office(self) -> bool {
+        matches!(
+            self,
+            Self::CreateTenant
+                | Self::IssueHistoryCredential
+                | Self::IssueProductKey
+                | Self::RevokeProductKey
+                | Self::IssueActivationKey
+                | Self::UpgradeEdition
+                | Self::ExtendTrial
+                | Self::SetSeats
+                | Self::SuspendTenant
+                | Self::ResetSuperAdmin
+                | Self::AppointSuperAdmin
+                | Self::ListTenants
+                | Self::SetCaptcha
+        )
     }
 
     /// Whether it changes what protects an account or a way into the system, and so needs a fresh
@@ -266,6 +383,8 @@ pub enum Author {
     },
     /// The vendor's staff. Who it was is in the erasable part.
     BackOffice,
+    /// Whoever held a link that was mailed to the company's admins and its registered address.
+    MailedLink,
 }
 
 /// Leave to do one thing in one tenant, made by the policy and by nothing else. A store call that
@@ -559,6 +678,31 @@ pub fn carry_on(import: &Import, user: &User) -> Option<Grant> {
     (same && may).then(|| Grant::of(user, Action::ImportUsers, import.origin()))
 }
 
+/// Leave to begin the tenant of a sign-up, for the holder of its mailed link, as its first user. None
+/// when the link is over.
+pub fn begin(sign_up: &SignUp, first: &User, now: Timestamp, origin: Origin) -> Option<Grant> {
+    let fits = now < sign_up.valid_until && first.email == sign_up.email;
+    fits.then(|| Grant::of(first, Action::SignUp, origin))
+}
+
+/// Leave to carry out a recovery whose day is over, for who asked for it.
+pub fn act(recovery: &Recovery, now: Timestamp) -> Option<Grant> {
+    let action = match recovery.remedy {
+        Remedy::ResetTwoFactor { .. } => Action::ResetSuperAdmin,
+        Remedy::Appoint(_) => Action::AppointSuperAdmin,
+    };
+    let origin = Origin { request_id: recovery.request_id.clone(), source_address: None };
+    let staff = BackOffice { operator: recovery.operator.clone(), origin };
+    if recovery.is_due(now) { staff.may(action, recovery.tenant).ok() } else { None }
+}
+
+/// Leave to stop a recovery that has not acted yet, for the holder of its mailed link.
+pub fn stop(recovery: &Recovery, now: Timestamp, origin: Origin) -> Option<Grant> {
+    let (tenant, action, author) = (recovery.tenant, Action::StopRecovery, Author::MailedLink);
+    let waits = recovery.is_open() && now < recovery.acts_at;
+    waits.then_some(Grant { tenant, action, author, operator: None, origin })
+}
+
 /// The vendor's staff, let in by IAM. May do what the back office is for, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackOffice {
@@ -574,15 +718,14 @@ impl BackOffice {
     /// # Errors
     /// [`Denied`].
     pub fn may(&self, action: Action, tenant: TenantId) -> Result<Grant, Denied> {
-        matches!(action, Action::CreateTenant | Action::IssueHistoryCredential)
-            .then(|| Grant {
-                tenant,
-                action,
-                author: Author::BackOffice,
-                operator: Some(self.operator.clone()),
-                origin: self.origin.clone(),
-            })
-            .ok_or(Denied::Role)
+        let grant = || Grant {
+            tenant,
+            action,
+            author: Author::BackOffice,
+            operator: Some(self.operator.clone()),
+            origin: self.origin.clone(),
+        };
+        action.is_of_back_office().then(grant).ok_or(Denied::Role)
     }
 }
 
@@ -666,8 +809,27 @@ mod tests {
             (Action::UseRecoveryCode, "nnnnn"),
             (Action::LockTwoFactor, "nnnnn"),
             (Action::AcceptTwoFactorReset, "nnnnn"),
+            (Action::ReadLicenses, "yyyyn"),
+            (Action::LaunchProduct, "yyyyn"),
+            (Action::AddProduct, "yynnn"),
+            (Action::ConvertTrial, "yyyyn"),
+            (Action::RenewLicense, "yynnn"),
+            (Action::ExtendLicense, "yynnn"),
+            (Action::SignUp, "nnnnn"),
+            (Action::StopRecovery, "nnnnn"),
             (Action::CreateTenant, "nnnnn"),
             (Action::IssueHistoryCredential, "nnnnn"),
+            (Action::IssueProductKey, "nnnnn"),
+            (Action::RevokeProductKey, "nnnnn"),
+            (Action::IssueActivationKey, "nnnnn"),
+            (Action::UpgradeEdition, "nnnnn"),
+            (Action::ExtendTrial, "nnnnn"),
+            (Action::SetSeats, "nnnnn"),
+            (Action::SuspendTenant, "nnnnn"),
+            (Action::ResetSuperAdmin, "nnnnn"),
+            (Action::AppointSuperAdmin, "nnnnn"),
+            (Action::ListTenants, "nnnnn"),
+            (Action::SetCaptcha, "nnnnn"),
             (Action::CreateUser(Role::SuperAdmin), "ynnnn"),
             (Action::CreateUser(Role::Admin), "yynnn"),
             (Action::CreateUser(Role::HelpDesk), "yyynn"),
@@ -704,7 +866,11 @@ mod tests {
         let office = BackOffice { operator: "Kim".parse().unwrap(), origin: Origin::default() };
         let tenant = TenantId::new(at(0), &Bytes(1));
         for action in Action::all() {
-            let wanted = matches!(action, Action::CreateTenant | Action::IssueHistoryCredential);
+            let names = "tenant.create credential.issue_history product_key.issue product_key.revoke \
+                activation_key.issue license.upgrade_edition license.extend_trial license.set_seats \
+                tenant.suspend recovery.reset_super_admin recovery.appoint_super_admin tenant.list \
+                captcha.set";
+            let wanted = names.split_ascii_whitespace().any(|name| name == action.name());
             assert_eq!(office.may(action, tenant).is_ok(), wanted, "{action:?}");
         }
     }

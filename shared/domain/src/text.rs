@@ -133,6 +133,8 @@ text! {
     PersonName = |text| line(text, 60);
     /// Name of a company, 1 to 120 characters.
     CompanyName = |text| line(text, 120);
+    /// Name of a city, 1 to 80 characters.
+    City = |text| line(text, 80);
     /// Edition of a licence, 1 to 40 characters.
     Edition = |text| line(text, 40);
     /// Who of the vendor's staff asks, 1 to 120 characters.

@@ -90,6 +90,14 @@ pub const MAIL_FROM_SOURCE: Rule = Rule {
     after: After::Wait,
 };
 
+/// Activation keys of one tenant that are not accepted.
+pub const ACTIVATION_KEY: Rule = Rule {
+    name: "activation-key",
+    limit: 5,
+    window: SignedDuration::from_hours(1),
+    after: After::Wait,
+};
+
 /// Tickets of one user.
 pub const TICKET: Rule =
     Rule { name: "ticket", limit: 10, window: SignedDuration::from_hours(1), after: After::Wait };

@@ -59,8 +59,8 @@ impl Authenticator {
     /// request is marked `X-Background: 1`, at most every 30 seconds a write of the last use.
     ///
     /// # Errors
-    /// 401, the same for whatever is wrong with token, session or membership; 503 when the table
-    /// does not answer.
+    /// 401, the same for whatever is wrong with token, session or membership; 403 when the tenant is
+    /// suspended; 503 when the table does not answer.
     pub async fn actor(&self, request: &Request) -> Result<Actor, Problem> {
         Ok(self.caller(request).await?.actor)
     }
@@ -70,6 +70,20 @@ impl Authenticator {
     /// # Errors
     /// As [`Self::actor`].
     pub async fn caller(&self, request: &Request) -> Result<Caller, Problem> {
+        let caller = self.visitor(request).await?;
+        if caller.tenant.suspended_at.is_some() {
+            let detail = "The company is suspended; ask its vendor.";
+            return Err(Problem::new(403, "tenant_suspended", detail));
+        }
+        Ok(caller)
+    }
+
+    /// The same, also in a tenant that is suspended: for who looks at the own profile, leaves or goes on
+    /// in another tenant.
+    ///
+    /// # Errors
+    /// 401, 503.
+    pub async fn visitor(&self, request: &Request) -> Result<Caller, Problem> {
         let now = self.clock.now();
         let token = request::bearer(request).ok_or_else(|| refused(Refused::Missing))?;
         let claims = self.tokens.verify(token, now).map_err(refused)?;

@@ -107,6 +107,11 @@ impl Aws {
         })
     }
 
+    /// Whether this is a stack on one machine.
+    pub const fn is_local(&self) -> bool {
+        self.endpoint.is_some()
+    }
+
     fn endpoint_of(&self, service: &str) -> String {
         self.endpoint
             .clone()

@@ -23,6 +23,12 @@ pub const CONSOLE_URL: &str = "BELFRY_CONSOLE_URL";
 pub const MAIL_SENDER: &str = "BELFRY_MAIL_SENDER";
 /// Where tickets go.
 pub const SUPPORT_EMAIL: &str = "BELFRY_SUPPORT_EMAIL";
+/// Public keys of the vendor that sign activation keys: at most two, separated by a comma.
+pub const VENDOR_KEYS: &str = "BELFRY_VENDOR_KEYS";
+/// Addresses of the products' own consoles: `EPP=https://..`, separated by commas.
+pub const PRODUCT_URLS: &str = "BELFRY_PRODUCT_URLS";
+/// Edition of a trial.
+pub const TRIAL_EDITION: &str = "BELFRY_TRIAL_EDITION";
 /// Stage, a dimension of metrics.
 pub const STAGE: &str = "BELFRY_STAGE";
 

@@ -125,7 +125,8 @@ impl Inviter<'_> {
             purpose: LinkPurpose::Activation { tenant: user.tenant, user: user.id },
             valid_until: self.now.checked_add(ACTIVATION_LINK_LIFE).unwrap_or(self.now),
         };
-        let invite = Invite { person, link: (secret.hash(), link), mail: outbox::item(&mail)? };
+        let invite =
+            Invite { person, link: (secret.hash(), link), mail: Some(outbox::item(&mail)?) };
         Ok((invite, mail.id))
     }
 }

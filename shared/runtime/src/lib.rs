@@ -3,6 +3,7 @@
 
 pub mod authenticate;
 pub mod aws;
+pub mod captcha;
 pub mod env;
 pub mod events;
 pub mod http;
@@ -13,6 +14,8 @@ pub mod mail;
 pub mod metrics;
 pub mod post;
 pub mod queue;
+pub mod reset;
 pub mod system;
+pub mod vendor;
 
 pub use lambda_http::lambda_runtime::Error;

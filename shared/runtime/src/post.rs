@@ -25,6 +25,10 @@ pub enum Page {
     ResetPassword,
     /// Agree to a reset of the second factor.
     ResetTwoFactor,
+    /// Confirm a sign-up.
+    ConfirmSignUp,
+    /// Stop what the vendor's staff would do.
+    StopRecovery,
 }
 
 impl Page {
@@ -33,6 +37,8 @@ impl Page {
             Self::Activate => "/activate",
             Self::ResetPassword => "/reset-password",
             Self::ResetTwoFactor => "/reset-two-factor",
+            Self::ConfirmSignUp => "/confirm-sign-up",
+            Self::StopRecovery => "/stop-recovery",
         }
     }
 }

@@ -2,7 +2,7 @@
 //! that listing and the limit need no index and are exact.
 
 use crate::entity::{self, Entity};
-use crate::keys;
+use crate::keys::{self, Key};
 use crate::table::{StoreError, Table, if_held, key_item};
 use crate::transaction::{Refused, TRIES, Transaction, millis, number, pause};
 use belfry_domain::audit::Entry;
@@ -27,12 +27,38 @@ impl Entity for Roster {
     const TYPE: &'static str = "credential_roster";
 }
 
+/// The credentials of a product that are neither revoked nor expired, as of one moment.
+#[derive(Debug)]
+pub(crate) struct Live {
+    key: Key,
+    version: u64,
+    pub(crate) credentials: Vec<Credential>,
+}
+
+impl Live {
+    /// Holds as long as no credential of the product was made since.
+    pub(crate) fn unchanged(&self) -> Transaction {
+        let key = self.key.clone();
+        if self.version == 0 {
+            return Transaction::new().check(key, "attribute_not_exists(pk)", []);
+        }
+        let version = [(":before", number(self.version))];
+        Transaction::new().check(key, "#version = :before", version)
+    }
+}
+
 /// Why a credential was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     /// Two live ones are there.
     #[error("there are two live credentials for this product; revoke one first")]
     Limit,
+    /// The tenant has no licence for the product any longer.
+    #[error("there is no licence for this product")]
+    Unlicensed,
+    /// The tenant is suspended.
+    #[error("the company is suspended; ask its vendor")]
+    Suspended,
     /// It was made when this was asked for first; its secret was shown then.
     #[error("this credential was created already, and its secret is shown only once")]
     Repeated,
@@ -44,7 +70,9 @@ pub enum CreateError {
 impl Failure for CreateError {
     fn kind(&self) -> FailureKind {
         match self {
-            Self::Limit | Self::Repeated => FailureKind::Conflict,
+            Self::Limit | Self::Repeated | Self::Unlicensed | Self::Suspended => {
+                FailureKind::Conflict
+            }
             Self::Store(error) => error.kind(),
         }
     }
@@ -52,6 +80,8 @@ impl Failure for CreateError {
         match self {
             Self::Limit => "credential_limit",
             Self::Repeated => "already_created",
+            Self::Unlicensed => "license_missing",
+            Self::Suspended => "tenant_suspended",
             Self::Store(error) => error.code(),
         }
     }
@@ -110,6 +140,22 @@ impl Table {
         Ok(self.rostered(tenant, product).await?.1)
     }
 
+    /// Those that telemetry can come with. 2 calls.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn live_credentials(
+        &self,
+        tenant: TenantId,
+        product: Product,
+        now: Timestamp,
+    ) -> Result<Live, StoreError> {
+        let (roster, mut credentials) = self.rostered(tenant, product).await?;
+        credentials.retain(|credential| credential.is_live(now));
+        let key = keys::credential_roster(tenant, product);
+        Ok(Live { key, version: roster.version, credentials })
+    }
+
     async fn rostered(
         &self,
         tenant: TenantId,
@@ -127,8 +173,8 @@ impl Table {
     }
 
     /// Adds a credential for the tenant of the grant, at most [`LIVE_LIMIT`] live ones of its product
-    /// and reach. `beside` happens in the
-    /// same transaction; its first write may have a condition, which is that this was not asked before.
+    /// and reach; it carries what its licence says at that moment. `beside` happens in the same
+    /// transaction; its first write may have a condition, which is that this was not asked before.
     ///
     /// # Errors
     /// [`CreateError`].
@@ -147,7 +193,11 @@ impl Table {
             .set("max_event_age_days", credential.max_event_age_days())
             .set("expires_at", until);
         for attempt in 0..TRIES {
-            let (roster, present) = self.rostered(grant.tenant(), credential.product).await?;
+            let (tenant, product) = (grant.tenant(), credential.product);
+            let license = self.license(tenant, product).await?.ok_or(CreateError::Unlicensed)?;
+            let accepted_until = license.accepted_until();
+            let credential = &Credential { accepted_until, ..credential.clone() };
+            let (roster, present) = self.rostered(tenant, product).await?;
             let live: Vec<_> = present.into_iter().filter(|present| present.is_live(now)).collect();
             if live.iter().filter(|present| present.reach == credential.reach).count() >= LIVE_LIMIT
             {
@@ -172,14 +222,20 @@ impl Table {
                 }
                 None => entity::item(&key, credential)?,
             });
+            let version = [(":license", number(license.version))];
+            let not_suspended = "attribute_exists(pk) AND attribute_not_exists(#suspended_at)";
+            change = change
+                .check(keys::license(tenant, product), "#version = :license", version)
+                .check(keys::tenant(tenant), not_suspended, []);
             match self.commit(grant, &entry, change.and(beside.clone()), now, entropy).await {
                 Ok(()) => return Ok(()),
-                // A rival changed the roster: count again.
-                Err(Refused::Condition(0)) => {
+                // The roster is 0, the credential 1, the licence 2, the tenant 3; what is beside follows.
+                // A rival changed roster or licence: look again.
+                Err(Refused::Condition(0 | 2)) => {
                     pause(attempt, entropy).await;
                 }
-                // The roster is 0, the credential 1, what is beside begins here.
-                Err(Refused::Condition(2)) => return Err(CreateError::Repeated),
+                Err(Refused::Condition(3)) => return Err(CreateError::Suspended),
+                Err(Refused::Condition(4)) => return Err(CreateError::Repeated),
                 Err(error) => return Err(error.unexpected().into()),
             }
         }

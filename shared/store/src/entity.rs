@@ -6,10 +6,13 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, PutRequest, ReturnConsumedCapacity, WriteRequest,
 };
 use belfry_domain::account::{Identity, Link, Membership, Tenant, User};
+use belfry_domain::captcha::Captcha;
 use belfry_domain::challenge::Challenge;
 use belfry_domain::credential::Credential;
-use belfry_domain::license::License;
+use belfry_domain::license::{IssuedKey, License};
+use belfry_domain::recovery::Recovery;
 use belfry_domain::session::Session;
+use belfry_domain::sign_up::{Profile, SignUp};
 use belfry_domain::throttle::Tries;
 use futures::future::try_join_all;
 use jiff::Timestamp;
@@ -44,8 +47,13 @@ entities! {
     Session = "session" v 2;
     Challenge = "challenge" v 1;
     Tries = "tries" v 1;
-    License = "license" v 1;
-    Credential = "credential" v 1;
+    License = "license" v 2;
+    Credential = "credential" v 2;
+    IssuedKey = "product_key" v 2;
+    Profile = "profile" v 1;
+    SignUp = "sign_up" v 1;
+    Recovery = "recovery" v 1;
+    Captcha = "captcha" v 1;
 }
 
 const TYPE: &str = "et";

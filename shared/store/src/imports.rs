@@ -1,12 +1,12 @@
 //! Imports of users: what was sent in, how far it is, and the batches that are written.
 
 use crate::accounts::{Address, TenantAddress, held};
+use crate::due;
 use crate::entity::{self, Entity};
-use crate::keys;
+use crate::keys::{self, Due};
 use crate::table::{Item, StoreError, Table};
 use crate::transaction::{Refused, Transaction, number, text};
 use crate::users::{NewMember, NotWritten, counted};
-use aws_sdk_dynamodb::types::AttributeValue;
 use belfry_domain::account::{Identity, Source, User};
 use belfry_domain::audit::Entry;
 use belfry_domain::email::EmailAddress;
@@ -263,25 +263,8 @@ impl Table {
         &self,
         now: Timestamp,
     ) -> Result<Vec<(TenantId, ImportId)>, StoreError> {
-        let mut due = Vec::new();
-        for shard in 0..keys::DUE_SHARDS {
-            let answer = self
-                .client()
-                .query()
-                .table_name(self.name())
-                .index_name(keys::GSI1)
-                .key_condition_expression("gsi1pk = :pk AND gsi1sk < :now")
-                .expression_attribute_values(":pk", text(keys::due_imports(shard)))
-                .expression_attribute_values(":now", text(keys::due_time(now)))
-                .limit(10)
-                .send()
-                .await?;
-            for item in answer.items.unwrap_or_default() {
-                let import: Import = entity::value(item)?;
-                due.push((import.tenant, import.id));
-            }
-        }
-        Ok(due)
+        let due: Vec<Import> = due::items(self, Due::Import, 10, now).await?;
+        Ok(due.into_iter().map(|import| (import.tenant, import.id)).collect())
     }
 }
 
@@ -301,10 +284,9 @@ fn import_item(import: &Import) -> Result<Item, StoreError> {
     let until = import.created_at.checked_add(KEPT).unwrap_or(import.created_at);
     let mut item = entity::expiring(&keys::import(import.tenant, import.id), import, until)?;
     if import.stage.end().is_some() {
-        let shard = keys::due_imports(keys::due_shard(import.id));
+        let shard = keys::due_shard(import.id.bytes());
         let place = keys::due_sort(import.due_at, import.tenant, &import.id);
-        item.insert("gsi1pk".to_owned(), AttributeValue::S(shard));
-        item.insert("gsi1sk".to_owned(), AttributeValue::S(place));
+        due::insert(&mut item, (Due::Import, shard), place);
     }
     Ok(item)
 }

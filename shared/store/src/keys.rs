@@ -4,7 +4,8 @@
 use belfry_domain::account::User;
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{
-    AuditId, CredentialId, IdentityId, ImportId, OutboxId, SessionId, TenantId, UserId,
+    ActivationKeyId, AuditId, CredentialId, IdentityId, ImportId, OutboxId, RecoveryId, SessionId,
+    TenantId, UserId,
 };
 use belfry_domain::license::ProductKey;
 use belfry_domain::outbox;
@@ -217,7 +218,48 @@ pub fn tries(rule: &Rule, subject: &str) -> Key {
     Key::new(format!("R#{}#{}", rule.name, hex::encode(sha256(subject.as_bytes()))), "TRIES")
 }
 
-/// From a product key to its tenant.
+/// A sign-up that waits for its mailed link, found by the hash of the link's secret.
+pub fn sign_up(hash: &SecretHash) -> Key {
+    Key::new(format!("L#{}", hex::encode(hash.bytes())), "SIGN_UP")
+}
+
+/// What a mailed link stops, found by the hash of its secret.
+pub fn recovery_link(hash: &SecretHash) -> Key {
+    Key::new(format!("L#{}", hex::encode(hash.bytes())), "RECOVERY")
+}
+
+/// What the sort keys of a tenant's recoveries begin with.
+pub const RECOVERIES: &str = "RECOVERY#";
+
+/// A recovery.
+pub fn recovery(tenant: TenantId, id: RecoveryId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{RECOVERIES}{id}"))
+}
+
+/// All tenants.
+pub const TENANTS: &str = "TENANTS";
+
+/// That there is a tenant, in the order in which they were made.
+pub fn tenant_entry(tenant: TenantId) -> Key {
+    Key::new(TENANTS, tenant.to_string())
+}
+
+/// What a company said of itself when it signed up.
+pub fn profile(tenant: TenantId) -> Key {
+    Key::new(tenant_partition(tenant), "PROFILE")
+}
+
+/// How the sign-up is guarded.
+pub fn captcha() -> Key {
+    Key::new("CONFIGURATION", "CAPTCHA")
+}
+
+/// That an activation key was redeemed.
+pub fn activation_key(id: ActivationKeyId) -> Key {
+    Key::new(format!("AC#{id}"), "REDEEMED")
+}
+
+/// A product key that was issued.
 pub fn product_key(key: ProductKey) -> Key {
     Key::new(format!("PK#{key}"), "PRODUCT_KEY")
 }
@@ -261,15 +303,32 @@ pub fn import_rows(tenant: TenantId, import: ImportId, part: usize) -> Key {
 /// Over so many index partitions work that is due is spread.
 pub const DUE_SHARDS: u8 = 8;
 
-/// Index partition of the imports that are due.
-pub fn due_imports(shard: u8) -> String {
-    format!("DUE#import#{shard}")
+/// What can be due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// An import to go on with.
+    Import,
+    /// A licence to be looked at.
+    License,
+    /// A recovery to be carried out.
+    Recovery,
 }
 
-/// The shard of an import.
-pub fn due_shard(import: ImportId) -> u8 {
+/// Index partition of the work of this kind that is due.
+pub fn due(kind: Due, shard: u8) -> String {
+    let kind = match kind {
+        Due::Import => "import",
+        Due::License => "license",
+        Due::Recovery => "recovery",
+    };
+    format!("DUE#{kind}#{shard}")
+}
+
+/// The shard of work, by the bytes of its id.
+pub fn due_shard(id: &[u8; 16]) -> u8 {
     // The last byte is chance.
-    import.bytes().last().copied().unwrap_or_default() % DUE_SHARDS
+    let [.., chance] = id;
+    chance % DUE_SHARDS
 }
 
 /// Index sort key of work that is due.

@@ -2,15 +2,21 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod captcha;
 pub mod credentials;
+mod due;
 pub mod endpoints;
 pub mod entity;
 pub mod erasure;
 pub mod idempotency;
 pub mod imports;
 pub mod keys;
+pub mod licenses;
 pub mod outbox;
+pub mod product_keys;
+pub mod recoveries;
 pub mod sessions;
+pub mod sign_ups;
 pub mod table;
 pub mod telemetry;
 pub mod tenants;

@@ -66,11 +66,13 @@ pub struct PersonChange<'a> {
     pub mails: Vec<Item>,
     /// What the person's other tenants are told.
     pub notes: Vec<(TenantId, Access)>,
+    /// What else is written.
+    pub beside: Transaction,
 }
 
 impl<'a> PersonChange<'a> {
     /// Of the person only.
-    pub const fn new(before: &'a Identity, after: &'a Identity, members: &'a [Membership]) -> Self {
+    pub fn new(before: &'a Identity, after: &'a Identity, members: &'a [Membership]) -> Self {
         Self {
             before,
             after,
@@ -82,6 +84,7 @@ impl<'a> PersonChange<'a> {
             issues: None,
             mails: Vec::new(),
             notes: Vec::new(),
+            beside: Transaction::new(),
         }
     }
 
@@ -112,7 +115,7 @@ impl<'a> PersonChange<'a> {
         for (tenant, access) in &self.notes {
             writes = writes.create(audit::access_item(Some(*tenant), access)?);
         }
-        Ok(writes)
+        Ok(writes.and(self.beside))
     }
 }
 

@@ -285,8 +285,28 @@ pub struct TenantTallies {
     pub tops: Vec<(List, TopList)>,
 }
 
-/// The read of the dashboard.
+/// The read of the dashboard, and of the seats that are used.
 impl Table {
+    /// The tallies of each of a tenant's streams. Eventually consistent: 0.5 RRU for each 4 KB.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn stream_tallies(
+        &self,
+        tenant: TenantId,
+    ) -> Result<Vec<(Product, Tallies)>, StoreError> {
+        let pk = keys::tally_partition(tenant);
+        let heads = (keys::HEAD_PREFIX.to_owned(), format!("{}~", keys::HEAD_PREFIX));
+        let heads = entity::query::<HeadItem>(self, &pk, Some(heads), false).await?;
+        let tallied = heads.into_iter().map(|(sk, item)| {
+            let key = Key { pk: pk.clone(), sk };
+            let product = key.sk.split('#').nth(1).and_then(|name| name.parse().ok());
+            let product = product.ok_or_else(|| StoreError::corrupt(&key.sk, "no product"))?;
+            Ok((product, item.head(&key)?.tallies))
+        });
+        tallied.collect()
+    }
+
     /// All tallies of a tenant and its top lists from `since` on: two eventually consistent
     /// queries at once, 0.5 RRU for each 4 KB.
     ///
@@ -301,18 +321,11 @@ impl Table {
         let pk = keys::tally_partition(tenant);
         // '~' sorts after every character of a key.
         let tops = (keys::top_day(since), format!("{}~", keys::top_day(today)));
-        let heads = (keys::HEAD_PREFIX.to_owned(), format!("{}~", keys::HEAD_PREFIX));
-        let (heads, tops) = tokio::try_join!(
-            entity::query::<HeadItem>(self, &pk, Some(heads), false),
+        let (streams, tops) = tokio::try_join!(
+            self.stream_tallies(tenant),
             entity::query::<TopItem>(self, &pk, Some(tops), false),
         )?;
-        let mut tallies = TenantTallies::default();
-        for (sk, item) in heads {
-            let key = Key { pk: pk.clone(), sk };
-            let product = key.sk.split('#').nth(1).and_then(|name| name.parse().ok());
-            let product = product.ok_or_else(|| StoreError::corrupt(&key.sk, "no product"))?;
-            tallies.streams.push((product, item.head(&key)?.tallies));
-        }
+        let mut tallies = TenantTallies { streams, tops: Vec::new() };
         for (sk, item) in tops {
             let key = Key { pk: pk.clone(), sk };
             let name = key.sk.split('#').nth(2);

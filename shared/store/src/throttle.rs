@@ -44,6 +44,17 @@ impl Failure for NotNow {
 }
 
 impl Table {
+    /// Whether one more try of `subject` may be made, where only those that fail are counted, and they are
+    /// counted when they have failed. 1 RRU.
+    ///
+    /// # Errors
+    /// [`NotNow`].
+    pub async fn may_try(&self, rule: &Rule, subject: &str, now: Timestamp) -> Result<(), NotNow> {
+        let seen = entity::get::<Tries>(self, &keys::tries(rule, subject)).await?;
+        rule.one_more(seen.as_ref(), now)?;
+        Ok(())
+    }
+
     /// Counts one more try of `subject`, before it is made. 1 RRU, 1 WRU.
     ///
     /// # Errors

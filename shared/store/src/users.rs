@@ -32,8 +32,8 @@ pub struct Invite {
     pub person: Invitee,
     /// The link's hash, and what it is for.
     pub link: (SecretHash, Link),
-    /// The mail with the link.
-    pub mail: Item,
+    /// The mail with the link; none when its holder has it already.
+    pub mail: Option<Item>,
 }
 
 impl Invite {
@@ -50,9 +50,11 @@ impl Invite {
                 [(":identity", text(link.identity.to_string()))],
             ),
         };
-        Ok(writes
-            .create(entity::expiring(&keys::link(&hash), &link, link.valid_until)?)
-            .create(self.mail))
+        let writes = writes.create(entity::expiring(&keys::link(&hash), &link, link.valid_until)?);
+        Ok(match self.mail {
+            Some(mail) => writes.create(mail),
+            None => writes,
+        })
     }
 }
 

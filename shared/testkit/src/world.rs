@@ -7,7 +7,7 @@ use belfry_domain::account::{Factor, Identity, IdleLimit, Membership, Role, Sour
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{IdentityId, TenantId, UserId};
 use belfry_domain::language::Language;
-use belfry_domain::license::{License, LicenseKind, ProductKey};
+use belfry_domain::license::{License, LicenseKind, Terms};
 use belfry_domain::password::{Password, PasswordHash};
 use belfry_domain::ports::{Clock as _, Entropy};
 use belfry_domain::product::Product;
@@ -19,7 +19,7 @@ use belfry_runtime::post::Post;
 use belfry_store::Table;
 use belfry_store::entity::{self, Entity};
 use belfry_store::keys::{self, Key};
-use belfry_store::users;
+use belfry_store::{licenses, users};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, OnceLock};
 
@@ -153,6 +153,7 @@ impl World {
             session_timeout: IdleLimit::default(),
             users: 0,
             super_admins: 0,
+            suspended_at: None,
             created_at: self.now(),
             version: 1,
         };
@@ -170,18 +171,25 @@ impl World {
 
     /// A licence.
     pub async fn license(&self, tenant: TenantId, product: Product, partitions: u8) -> License {
-        let license = License {
+        let terms = Terms {
             product,
-            product_key: ProductKey::new(self.entropy.as_ref()),
             edition: "Advance".parse().expect("an edition"),
             kind: LicenseKind::Commercial,
             seats: 100,
-            starts_at: self.now(),
-            ends_at: self.now() + SignedDuration::from_hours(24 * 365),
+            term_days: 365,
             partitions: Partitions::try_from(partitions).expect("1, 4 or 16"),
         };
-        self.put(&keys::license(tenant, product), &license).await;
+        let license = License::new(terms, self.now(), self.entropy.as_ref());
+        self.keep_license(tenant, &license).await;
         license
+    }
+
+    /// Keeps a licence as its tenant's.
+    pub async fn keep_license(&self, tenant: TenantId, license: &License) {
+        let item = licenses::item(tenant, license).expect("an item");
+        let table = self.table();
+        let call = table.client().put_item().table_name(table.name()).set_item(Some(item));
+        call.send().await.expect("the table takes it");
     }
 
     /// An active member with [`PASSWORD`], of a person who may be in other tenants already.

@@ -1,0 +1,70 @@
+//! `set_captcha`: how the sign-up is guarded. Its secret is kept sealed.
+
+use crate::App;
+use belfry_api::Problem;
+use belfry_api::fields::Fields;
+use belfry_domain::captcha::{Captcha, Provider, SEALED_FOR};
+use belfry_domain::policy::Action;
+use belfry_store::tenants::{Subject, back_office_log};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Command {
+    operator: String,
+    reason: String,
+    /// `off`, or a provider.
+    provider: String,
+    site_key: String,
+    secret: String,
+    /// Of a custom provider.
+    verify_url: Option<String>,
+}
+
+/// Longest site key, secret and address.
+const MOST: usize = 512;
+
+pub(crate) async fn set_captcha(app: &App, command: Command) -> Result<Value, Problem> {
+    let mut fields = Fields::new();
+    let staff = app.staff(&mut fields, &command.operator, &command.reason);
+    let off = command.provider == "off";
+    let provider = if off { None } else { fields.read("/provider", &command.provider) };
+    for (pointer, text) in [("/site_key", &command.site_key), ("/secret", &command.secret)] {
+        let fits = off || (1..=MOST).contains(&text.len());
+        fields.want(fits.then_some(()), pointer, "1 to 512 bytes.");
+    }
+    let verify_url = provider.map(|provider: Provider| match provider.verify_url() {
+        Some(url) => Some(url.to_owned()),
+        None => custom(app, &mut fields, command.verify_url.as_deref().unwrap_or_default()),
+    });
+    let (staff, reason) = fields.finish(staff)?;
+    let captcha = match provider.zip(verify_url.flatten()) {
+        None => Captcha::Off,
+        Some((provider, verify_url)) => Captcha::On {
+            provider,
+            verify_url,
+            site_key: command.site_key,
+            sealed_secret: app.post.sealer.seal(command.secret.as_bytes(), &SEALED_FOR).await?,
+        },
+    };
+    let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
+    let subject = Subject { tenant: None, other: Some(command.provider.clone()) };
+    let action = Action::SetCaptcha;
+    let log = back_office_log(&staff, action, subject, &reason, now, entropy)?;
+    app.table.set_captcha(&captcha, log, entropy).await?;
+    tracing::info!(provider = command.provider, "captcha set");
+    Ok(json!({"status": "ok", "captcha": {"provider": command.provider}}))
+}
+
+/// The address of a custom provider: over HTTPS; on a local stack also of this machine.
+fn custom(app: &App, fields: &mut Fields, url: &str) -> Option<String> {
+    let local = |url: &str| {
+        let rest = url.strip_prefix("http://127.0.0.1:");
+        rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let fits = url.len() <= MOST
+        && (url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty())
+            || (app.local && local(url)));
+    fields.want(fits.then(|| url.to_owned()), "/verify_url", "An https:// address.")
+}
