@@ -27,13 +27,9 @@ async fn main() -> Result<(), Error> {
     let post = Post { sealer, bell, console: console.clone(), entropy: entropy.clone() };
     let tokens = Tokens::new(console.clone(), &key.public_key().await?)?;
     let clock = Arc::new(SystemClock);
+    let (own, clock_of, chance) = (table.clone(), clock.clone(), entropy.clone());
     let app = App {
-        authenticator: Authenticator::new(
-            table.clone(),
-            tokens.clone(),
-            clock.clone(),
-            entropy.clone(),
-        ),
+        authenticator: Authenticator::new(own, tokens.clone(), clock_of, chance),
         table,
         tokens,
         signer: Arc::new(key),

@@ -39,7 +39,7 @@ pub(crate) struct Extend {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Seats {
+pub(crate) struct SetSeats {
     operator: String,
     reason: String,
     tenant_id: String,
@@ -72,7 +72,7 @@ pub(crate) async fn extend_trial(app: &App, command: Extend) -> Result<Value, Pr
     changed(app, &staff, &reason, what, |license| license.trial_extended(days, now)).await
 }
 
-pub(crate) async fn set_seats(app: &App, command: Seats) -> Result<Value, Problem> {
+pub(crate) async fn set_seats(app: &App, command: SetSeats) -> Result<Value, Problem> {
     let mut fields = Fields::new();
     let staff = app.staff(&mut fields, &command.operator, &command.reason);
     let which = which(&mut fields, &command.tenant_id, &command.product);

@@ -185,7 +185,8 @@ async fn announce(
     let items: Vec<Item> = mails.iter().map(outbox::item).collect::<Result<_, _>>()?;
     let log = back_office_log(staff, action, recovery.tenant, reason, now, entropy)?;
     let entry = entry(&recovery).set("stage", recovery.stage.name());
-    app.table.announce_recovery(&grant, &entry, &recovery, items, log, now, entropy).await?;
+    let announced = (&recovery, items);
+    app.table.announce_recovery(&grant, &entry, announced, log, now, entropy).await?;
     for id in &ids {
         app.post.ring(*id).await;
     }

@@ -38,9 +38,8 @@ impl House {
 
     async fn credential(&self, term: Term) -> (Credential, String) {
         let (now, entropy) = (self.world.now(), self.world.entropy.as_ref());
-        let split = Partitions::try_from(4).unwrap();
-        let (credential, token) =
-            Credential::issue(self.tenant, Product::Epp, split, term, now, entropy);
+        let license = self.world.license(self.tenant, Product::Epp, 4).await;
+        let (credential, token) = Credential::issue(self.tenant, &license, term, now, entropy);
         self.world.put(&keys::credential(credential.id), &credential).await;
         (credential, token.expose_text())
     }

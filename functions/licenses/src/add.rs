@@ -37,11 +37,9 @@ pub(crate) async fn trial(app: &App, request: &Request) -> Result<Response<Body>
     let terms = Terms::trial(product, app.trial_edition.clone());
     let license = License::new(terms, now, entropy);
     let claim = KeyClaim::Fresh(IssuedKey::made_for(&license, grant.tenant()));
-    match add(app, &caller, &grant, &license, &claim).await? {
-        true => Ok(created(app, &license)),
-        // Its key is new: nobody else can have changed it.
-        false => Err(busy()),
-    }
+    // Its key is new, so that nobody else can have changed it.
+    let added = add(app, &caller, &grant, &license, &claim).await?;
+    if added { Ok(created(app, &license)) } else { Err(busy()) }
 }
 
 pub(crate) async fn registration(app: &App, request: &Request) -> Result<Response<Body>, Problem> {

@@ -89,13 +89,12 @@ async fn begin(
 ) -> Result<Option<Response<Body>>, Problem> {
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     let known = known(app, sign_up).await?;
-    let (identity, person) = match known {
-        Some(identity) => (identity, Invitee::Known),
-        None => {
-            let email = sign_up.email.clone();
-            let identity = Identity::new(email, sign_up.language, now, entropy);
-            (identity.clone(), Invitee::New(Box::new(identity)))
-        }
+    let (identity, person) = if let Some(identity) = known {
+        (identity, Invitee::Known)
+    } else {
+        let email = sign_up.email.clone();
+        let identity = Identity::new(email, sign_up.language, now, entropy);
+        (identity.clone(), Invitee::New(Box::new(identity)))
     };
     let tenant = sign_up.tenant(TenantId::new(now, entropy), now);
     let user = sign_up.first_user(tenant.id, identity.id, hash, now, entropy);

@@ -47,7 +47,7 @@ pub(crate) async fn ask(
     stack: &Stack,
     keys: &Keys,
     console: Console,
-    what: &impl Ask,
+    what: &dyn Ask,
 ) -> Result<()> {
     let answer = call(stack, keys, &what.command()?).await?;
     console.outcome(&answer, || what.text(&answer));

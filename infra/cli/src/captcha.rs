@@ -18,7 +18,8 @@ const FILE: &str = "captcha.json";
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Captcha {
-    /// Guard the sign-up by a provider; its secret is read from BELFRY_CAPTCHA_SECRET
+    /// Guard the sign-up by a provider, whose secret is in the environment
+    #[command(after_help = "The provider's secret is read from BELFRY_CAPTCHA_SECRET.")]
     Set(Set),
     /// Leave the sign-up unguarded
     Off {

@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::failure::Result;
 
 /// Columns of the terminal that are used at most.
-const WIDTH: usize = 100;
+pub(crate) const WIDTH: usize = 100;
 
 /// Rows of a list of systems or agents; the rest is summed up.
 const ROWS: usize = 10;
@@ -171,7 +171,7 @@ fn bar(count: usize, most: usize, width: usize) -> String {
 }
 
 /// Exactly `width` columns: filled up, or cut with a mark. Names may be of any script.
-fn fitted(text: &str, width: usize) -> String {
+pub(crate) fn fitted(text: &str, width: usize) -> String {
     let mut fitted = text.to_owned();
     while fitted.width() > width {
         // The mark takes the place of what was cut.

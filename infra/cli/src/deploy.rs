@@ -10,10 +10,11 @@ use crate::failure::{Doing, Failure, Result};
 use crate::ministack::{Daemon, REGION};
 use crate::shell;
 use crate::stack::{self, LOCAL, Stack};
+use crate::vendor_key;
 use crate::workspace::Workspace;
 
 /// The functions of template.yaml: crate, folder and binary are of one name.
-const FUNCTIONS: [&str; 9] = [
+const FUNCTIONS: [&str; 12] = [
     "auth",
     "users",
     "user-import",
@@ -23,6 +24,9 @@ const FUNCTIONS: [&str; 9] = [
     "dashboard",
     "mail",
     "backoffice",
+    "licenses",
+    "license-watch",
+    "onboarding",
 ];
 
 /// Sender of mails on the local stack.
@@ -34,12 +38,18 @@ const SUPPORT_EMAIL: &str = "support@example.com";
 /// Where the console will run locally; until then the origin that CORS allows.
 const CONSOLE_URL: &str = "http://localhost:5173";
 
+/// The parameters that say where the products have their consoles, and their paths at the local console,
+/// which stands in for them.
+const PRODUCT_URLS: [(&str, &str); 4] =
+    [("EppUrl", "epp"), ("EmmUrl", "emm"), ("DataPrivacyUrl", "data-privacy"), ("ZtnaUrl", "ztna")];
+
 /// The file in `.local` that says what is deployed where.
 const FILE: &str = "deployed.json";
 
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 struct Deployed {
     digest: String,
+    parameters: Vec<String>,
     daemon: Daemon,
 }
 
@@ -74,7 +84,7 @@ pub(crate) fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
 /// Brings the local stack to the state of template.yaml and `target/lambda`.
 pub(crate) fn deploy(workspace: &Workspace, daemon: &Daemon) -> Result<Stack> {
     let digest = workspace.digest(&inputs(workspace))?;
-    let wanted = Deployed { digest, daemon: daemon.clone() };
+    let wanted = Deployed { digest, parameters: parameters(workspace)?, daemon: daemon.clone() };
     let kept = Stack::local(workspace);
     if let Some(stack) = kept.clone()
         && workspace.recall::<Deployed>(FILE).is_some_and(|deployed| deployed == wanted)
@@ -83,7 +93,7 @@ pub(crate) fn deploy(workspace: &Workspace, daemon: &Daemon) -> Result<Stack> {
         return Ok(stack);
     }
     let step = Console::step("Deploying template.yaml");
-    sam_deploy(workspace, daemon)?;
+    sam_deploy(workspace, daemon, &wanted.parameters)?;
     let outputs = stack::outputs(workspace, LOCAL, REGION, Some(&daemon.variables()))?;
     let api_id =
         outputs.get("ApiId").ok_or_else(|| Failure::new("template.yaml has no output ApiId"))?;
@@ -109,18 +119,14 @@ pub(crate) fn forget(workspace: &Workspace) -> Result<()> {
     workspace.forget(FILE)
 }
 
-fn sam_deploy(workspace: &Workspace, daemon: &Daemon) -> Result<()> {
+fn sam_deploy(workspace: &Workspace, daemon: &Daemon, parameters: &[String]) -> Result<()> {
     let mut sam = Command::new(workspace.tool("sam"));
     sam.current_dir(workspace.root())
         .args(["deploy", "--stack-name", LOCAL, "--template-file", "template.yaml"])
         .args(["--region", REGION, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"])
         .args(["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"])
         .arg("--parameter-overrides")
-        .arg(format!("Architecture={}", architecture()))
-        .arg(format!("MailSender={MAIL_SENDER}"))
-        .arg(format!("SupportEmail={SUPPORT_EMAIL}"))
-        .arg(format!("ConsoleUrl={CONSOLE_URL}"))
-        .args(["Stage=local", "ProtectData=false", "LogRetentionDays=1"])
+        .args(parameters)
         .envs(daemon.variables())
         .env("SAM_CLI_TELEMETRY", "0");
     shell::quietly(&mut sam, &workspace.local("deploy.log"))?;
@@ -132,7 +138,23 @@ fn sam_deploy(workspace: &Workspace, daemon: &Daemon) -> Result<()> {
     shell::quietly(&mut complete, &workspace.local("complete.log"))
 }
 
-/// Everything that a deployment is made of.
+/// The template's parameters, each one argument as sam reads it: `NAME=VALUE` up to the next blank, so a
+/// value may have commas.
+fn parameters(workspace: &Workspace) -> Result<Vec<String>> {
+    let vendor_keys = vendor_key::ensure_local(workspace)?.map(|key| key.text()).join(",");
+    let architecture = format!("Architecture={}", architecture());
+    let fixed = ["Stage=local", "ProtectData=false", "LogRetentionDays=1"].map(str::to_owned);
+    let addresses = [
+        format!("MailSender={MAIL_SENDER}"),
+        format!("SupportEmail={SUPPORT_EMAIL}"),
+        format!("ConsoleUrl={CONSOLE_URL}"),
+    ];
+    let products = PRODUCT_URLS.map(|(name, path)| format!("{name}={CONSOLE_URL}/products/{path}"));
+    let all = [architecture, format!("VendorKeys={vendor_keys}")].into_iter();
+    Ok(all.chain(fixed).chain(addresses).chain(products).collect())
+}
+
+/// Everything that a deployment is made of, beside its parameters.
 fn inputs(workspace: &Workspace) -> Vec<PathBuf> {
     let bootstraps =
         FUNCTIONS.iter().map(|name| workspace.path(&format!("target/lambda/{name}/bootstrap")));

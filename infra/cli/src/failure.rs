@@ -12,7 +12,7 @@ pub(crate) struct Failure {
 }
 
 /// The outcome of a command.
-pub(crate) type Result<T> = std::result::Result<T, Failure>;
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
     pub(crate) fn new(what: impl Into<String>) -> Self {

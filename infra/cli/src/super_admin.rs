@@ -68,8 +68,8 @@ impl Ask for SuperAdmin {
             Self::Reset(_) => "The second factor is reset".to_owned(),
             Self::Appoint(new) => format!("{} becomes super admin", new.email),
         };
-        let [id, acts_at, told] = ["id", "acts_at", "told"]
-            .map(|field| said(answer, &format!("/recovery/{field}")));
+        let [id, acts_at, told] =
+            ["id", "acts_at", "told"].map(|field| said(answer, &format!("/recovery/{field}")));
         format!(
             "{what} at {acts_at} ({id})\nTold by mail: {told}. A link in the mail stops it until then."
         )

@@ -1,6 +1,55 @@
-//! Creating tenants, by the back office.
+//! Tenants, by the back office.
 
 use serde_json::{Value, json};
+
+use crate::backoffice::{Ask, Staff, said};
+use crate::failure::Result;
+use crate::tenants::{self, List};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Tenant {
+    /// Create a tenant with its first super admin, who is sent an activation mail
+    Create(Create),
+    /// List tenants with their licences, the oldest first
+    List(List),
+    /// Keep everybody out of a tenant, and refuse its telemetry
+    Suspend(Named),
+    /// Let a suspended tenant in again
+    Resume(Named),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Named {
+    /// Tenant
+    tenant: String,
+    #[command(flatten)]
+    staff: Staff,
+}
+
+impl Ask for Tenant {
+    fn command(&self) -> Result<Value> {
+        let suspended = |named: &Named, suspended: bool| {
+            let fields = json!({"tenant_id": named.tenant, "suspended": suspended});
+            named.staff.command("suspend_tenant", fields)
+        };
+        Ok(match self {
+            Self::Create(new) => new.command(),
+            Self::List(list) => list.command(),
+            Self::Suspend(named) => suspended(named, true),
+            Self::Resume(named) => suspended(named, false),
+        })
+    }
+
+    fn text(&self, answer: &Value) -> String {
+        let told = "Its registered address has been told by mail.";
+        match self {
+            Self::Create(_) => created(answer),
+            Self::List(_) => tenants::table(answer),
+            Self::Suspend(named) => format!("Tenant {} is suspended.\n{told}", named.tenant),
+            Self::Resume(named) => format!("Tenant {} is let in again.\n{told}", named.tenant),
+        }
+    }
+}
 
 /// A new tenant and its first administrator.
 #[derive(Debug, clap::Args)]
@@ -29,44 +78,34 @@ pub(crate) struct Create {
     /// A product: PRODUCT:EDITION:KIND:SEATS:DAYS[:PARTITIONS], e.g. EPP:standard:trial:100:30
     #[arg(long = "product", required = true, value_parser = product)]
     products: Vec<Value>,
-    /// Who asks for it; kept in the back-office log
-    #[arg(long, env = "USER")]
-    operator: String,
-    /// Why; kept in the back-office log
-    #[arg(long)]
-    reason: String,
+    #[command(flatten)]
+    staff: Staff,
 }
 
 impl Create {
-    /// The back office's command.
-    pub(crate) fn command(&self) -> Value {
-        json!({
-            "command": "create_tenant", "operator": self.operator, "reason": self.reason,
+    fn command(&self) -> Value {
+        let fields = json!({
             "company": self.company, "country": self.country, "language": self.language,
             "admin": {
                 "first_name": self.first_name, "last_name": self.last_name, "email": self.email,
                 "mobile": self.mobile, "language": self.language,
             },
             "products": self.products,
-        })
+        });
+        self.staff.command("create_tenant", fields)
     }
 }
 
-/// What the back office says, for people.
-pub(crate) fn text(created: &Value) -> String {
-    let at = |value: &Value, pointer| {
-        value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
+/// What the back office says of a new tenant, for people.
+fn created(created: &Value) -> String {
     let products = created.pointer("/tenant/products").and_then(Value::as_array);
-    let keys: Vec<String> = products
-        .into_iter()
-        .flatten()
-        .map(|product| format!("  {:<13}{}", at(product, "/product"), at(product, "/product_key")))
-        .collect();
+    let line =
+        |product| format!("  {:<13}{}", said(product, "/product"), said(product, "/product_key"));
+    let keys: Vec<String> = products.into_iter().flatten().map(line).collect();
     format!(
         "Tenant {}, first administrator {}\nProduct keys\n{}\nThe activation mail is on its way.",
-        at(created, "/tenant/id"),
-        at(created, "/user/id"),
+        said(created, "/tenant/id"),
+        said(created, "/user/id"),
         keys.join("\n")
     )
 }

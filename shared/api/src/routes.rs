@@ -758,7 +758,7 @@ pub const ROUTES: &[Route] = &[
         problems: &[
             (400, "malformed"),
             (415, "unsupported_media_type"),
-            (422, "invalid; business_email_required, captcha_failed"),
+            (422, "invalid"),
             (429, "throttled"),
         ],
     },
@@ -776,7 +776,7 @@ pub const ROUTES: &[Route] = &[
             (400, "malformed"),
             (409, "product_key_used, product_key_held, product_key_revoked"),
             (415, "unsupported_media_type"),
-            (422, "invalid; business_email_required, captcha_failed, product_key_unknown"),
+            (422, "invalid"),
             (429, "throttled"),
         ],
     },
@@ -829,8 +829,8 @@ pub const ROUTES: &[Route] = &[
                   key stays. A repeat is answered the same; five keys an hour that are not accepted.",
         caller: Caller::Console,
         parameters: &[],
-        body: Some((JSON, "Activate")),
-        answers: &[(200, Some("Activation"))],
+        body: Some((JSON, "ActivateLicense")),
+        answers: &[(200, Some("LicenseActivation"))],
         problems: &[
             (400, "malformed"),
             (401, "unauthenticated"),
@@ -881,7 +881,7 @@ pub const ROUTES: &[Route] = &[
             (404, "not_found"),
             (409, "edition_exists, product_key_used, product_key_held, product_key_revoked"),
             (415, "unsupported_media_type"),
-            (422, "invalid; product_key_unknown"),
+            (422, "invalid"),
         ],
     },
     Route {

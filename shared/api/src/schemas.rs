@@ -653,14 +653,14 @@ fn licenses() -> Map<String, Value> {
         ("License", license),
         ("Licenses", object([("items", at_most(4, reference("License")))])),
         (
-            "Activate",
+            "ActivateLicense",
             closed([
                 ("activation_key", json!({"type": "string", "pattern": "^\\s*bfa_"})),
                 ("dry_run?", json!({"type": "boolean", "description": "Shows what would change."})),
             ]),
         ),
         (
-            "Activation",
+            "LicenseActivation",
             object([
                 ("purpose", one_of(Purpose::ALL.map(Purpose::name))),
                 ("dry_run", flag()),

@@ -60,7 +60,7 @@ impl FromStr for Provider {
 
 /// How the sign-up is guarded. Where nothing was said, it is closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "mode", rename_all = "snake_case")]
 pub enum Captcha {
     /// Not at all: said so by the vendor's staff.
     Off,

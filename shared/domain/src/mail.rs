@@ -936,17 +936,21 @@ mod tests {
         all.iter().skip_while(|other| *other != one).nth(1).copied()
     }
 
-    fn facts(kind: LicenseKind) -> Box<LicenseFacts> {
+    fn facts(kind: LicenseKind) -> LicenseFacts {
         let terms = Terms { kind, ..Terms::trial(Product::Epp, "Advance".parse().unwrap()) };
-        Box::new((&License::new(terms, Timestamp::UNIX_EPOCH, &Ones)).into())
+        (&License::new(terms, Timestamp::UNIX_EPOCH, &Ones)).into()
     }
 
     fn changed(company: CompanyName, change: LicenseChange) -> Letter {
-        Letter::LicenseChanged { company, change, license: facts(LicenseKind::Commercial) }
+        Letter::LicenseChanged {
+            company,
+            change,
+            license: Box::new(facts(LicenseKind::Commercial)),
+        }
     }
 
     fn noticed(company: CompanyName, notice: Notice, kind: LicenseKind) -> Letter {
-        Letter::LicenseNotice { company, notice, license: facts(kind), used: 95, days: 6 }
+        Letter::LicenseNotice { company, notice, license: Box::new(facts(kind)), used: 95, days: 6 }
     }
 
     fn announced(company: CompanyName, whom: Reader, remedy: Remedy) -> Letter {

@@ -21,6 +21,7 @@ pub mod signer;
 pub mod table;
 pub mod time;
 pub mod transport;
+pub mod vendor;
 pub mod world;
 
 pub use ask::{Answer, Ask, ask};
@@ -33,4 +34,5 @@ pub use signer::LocalKey;
 pub use table::EmbeddedTable;
 pub use time::{FakeClock, SeededEntropy};
 pub use transport::{Call, Outcome, Transport};
+pub use vendor::{MemoryCaptcha, Vendor};
 pub use world::{Member, World};

@@ -7,7 +7,8 @@ use belfry_domain::account::{Factor, Identity, IdleLimit, Membership, Role, Sour
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{IdentityId, TenantId, UserId};
 use belfry_domain::language::Language;
-use belfry_domain::license::{License, LicenseKind, Terms};
+use belfry_domain::license::product_key::KeyState;
+use belfry_domain::license::{IssuedKey, License, LicenseKind, ProductKey, Terms};
 use belfry_domain::password::{Password, PasswordHash};
 use belfry_domain::ports::{Clock as _, Entropy};
 use belfry_domain::product::Product;
@@ -134,6 +135,37 @@ impl World {
         let table = self.table();
         let call = table.client().put_item().table_name(table.name()).set_item(Some(item));
         call.send().await.expect("the table takes it");
+    }
+
+    /// Takes away what is at a key.
+    pub async fn remove(&self, key: &Key) {
+        let table = self.table();
+        let key = belfry_store::table::key_item(key);
+        let call = table.client().delete_item().table_name(table.name()).set_key(Some(key));
+        call.send().await.expect("the table takes it");
+    }
+
+    /// A product key of 50 seats for a year in edition `Total`, that nobody has registered.
+    pub async fn product_key(&self, product: Product) -> ProductKey {
+        let (now, entropy) = (self.now(), self.entropy.as_ref());
+        let edition = "Total".parse().expect("an edition");
+        let partitions = Partitions::ONE;
+        let key = ProductKey::new(entropy);
+        let (seats, term_days) = (50, 365);
+        let (state, issued_at, version) = (KeyState::Free, now, 1);
+        let issued = IssuedKey {
+            key,
+            product,
+            edition,
+            seats,
+            term_days,
+            partitions,
+            issued_at,
+            state,
+            version,
+        };
+        self.put(&keys::product_key(key), &issued).await;
+        key
     }
 
     /// The value at a key.

@@ -5,6 +5,8 @@
 mod accounts;
 mod description;
 mod house;
+mod licenses;
+mod sign_up;
 mod tenant;
 mod users;
 
@@ -42,8 +44,11 @@ async fn the_main_job_speaks_as_described() {
     accounts::others(&house, tenant).await;
     tenant::all(&house, tenant).await;
     users::all(&house, tenant).await;
+    licenses::all(&house, tenant).await;
+    sign_up::all(&house, tenant).await;
     let token = ann_again(&house).await;
     log_out(&house, &token).await;
+    licenses::over(&house, &secrets[0].1).await;
     // Each success of each route was seen, and every status that its problems name.
     let seen = house.seen.into_inner().unwrap();
     let described = belfry_api::routes::ROUTES.iter().flat_map(|route| {

@@ -16,14 +16,17 @@ mod user_matrix;
 
 use belfry_api::routes::{Caller, ROUTES, Route};
 use belfry_domain::account::{Role, Status, Tenant};
+use belfry_domain::captcha::Captcha;
 use belfry_domain::id::TenantId;
+use belfry_domain::license::activation_key::Purpose;
+use belfry_domain::license::{License, Terms};
 use belfry_domain::product::Product;
 use belfry_domain::second_factor::{RecoveryCode, SecondFactor};
 use belfry_store::keys;
 use belfry_testkit::world::PASSWORD;
 use belfry_testkit::{Answer, Ask, Member, World, ask};
 use golden::Stood;
-use house::{EVENTS, House, code};
+use house::{EVENTS, House, code, sign_up_form};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -118,6 +121,8 @@ impl House {
             "tenant" => ask.of(&self.tenant).await,
             "ingest" => ask.of(&self.ingest).await,
             "dashboard" => ask.of(&self.dashboard).await,
+            "licenses" => ask.of(&self.licenses).await,
+            "onboarding" => ask.of(&self.onboarding).await,
             other => panic!("the walk does not know the function {other}"),
         };
         self.description.check_answer(route.route, answer.status, &answer.text);
@@ -162,6 +167,8 @@ impl Scene {
         let target = target(&house, globex, &boss, &credential, route).await?;
         let mut marks = golden::ids(&house.db);
         marks.extend(["Globex", "globex.com", "pc-1"].map(str::to_owned));
+        let licenses = world.table().licenses(globex).await.unwrap();
+        marks.extend(licenses.iter().map(|license| license.product_key.to_string()));
         let mut others = BTreeMap::new();
         let (own, bearer) = match who {
             Who::Nobody => (None, None),
@@ -180,19 +187,22 @@ impl Scene {
             }
             Who::Outsider | Who::OtherProduct => {
                 let initech = world.tenant("Initech").await;
-                world.license(initech, Product::Epp, 1).await;
+                let license = world.license(initech, Product::Epp, 1).await;
                 let eve = world.member(initech, "eve@initech.com", Role::SuperAdmin).await;
                 let eve = session(world, eve).await;
                 let (id, secret) = house.credential(&eve).await;
                 if with_endpoints {
                     house.report("mac-9", &secret).await;
                 }
+                let key = license.product_key.to_string();
                 let (company, email) = ("Initech".to_owned(), "eve@initech.com".to_owned());
                 others = BTreeMap::from([
                     ("GET /me", company.clone()),
                     ("GET /me/sessions", company),
                     ("GET /users", email.clone()),
                     ("GET /users/export", email),
+                    ("GET /licenses", key.clone()),
+                    ("GET /licenses/{product}", key),
                     ("GET /audit", eve.member.user.to_string()),
                     ("GET /products/{product}/credentials", id),
                     ("GET /endpoints", "mac-9".to_owned()),
@@ -340,13 +350,55 @@ async fn target(
         | "GET /users/imports/template"
         | "GET /settings"
         | "GET /support"
+        | "GET /products"
+        | "GET /licenses"
+        | "GET /onboarding/options"
         | "GET /audit"
         | "GET /audit/verification"
         | "GET /.well-known/jwks.json"
         | "GET /dashboard"
         | "GET /endpoints" => Target::default(),
         "POST /auth/two-factor" | "POST /auth/two-factor/enrolment" => body(unknown),
-        "POST /auth/two-factor/reset" => body(json!({"token": "unknown"})),
+        "POST /auth/two-factor/reset"
+        | "POST /onboarding/confirmation"
+        | "POST /recoveries/stop" => body(json!({"token": "unknown"})),
+        "GET /onboarding/countries/{code}/states" => {
+            Target { path: vec![("code", "IN".to_owned())], body: Value::Null }
+        }
+        "POST /onboarding/trials" | "POST /onboarding/registrations" => {
+            world.put(&keys::captcha(), &Captcha::Off).await;
+            let mut form = sign_up_form("zed@umbrella.example");
+            if route.route == "POST /onboarding/trials" {
+                form["product"] = "EPP".into();
+            } else {
+                let key = world.product_key(Product::Epp).await;
+                form["products"] = json!([{"product": "EPP", "product_key": key}]);
+                form["license_agreement_accepted"] = true.into();
+                form["privacy_policy_accepted"] = true.into();
+            }
+            body(form)
+        }
+        "GET /licenses/{product}" | "POST /products/{product}/launch" => {
+            Target { path: vec![product()], body: Value::Null }
+        }
+        "POST /licenses/{product}/activation" => {
+            // A trial, which everybody at the console may convert.
+            let terms = Terms::trial(Product::Epp, "Standard".parse().unwrap());
+            let trial = License::new(terms, world.now(), world.entropy.as_ref());
+            world.keep_license(globex, &trial).await;
+            let code = (Purpose::Convert, Product::Epp, (10, 365), world.now());
+            let code = house.seller.code(code.0, code.1, code.2, code.3);
+            Target { path: vec![product()], body: json!({"activation_key": code}) }
+        }
+        "POST /licenses/{product}/trial" | "POST /licenses/{product}/registration" => {
+            world.remove(&keys::license(globex, Product::Ztna)).await;
+            let body = if route.route.ends_with("trial") {
+                json!({})
+            } else {
+                json!({"product_key": world.product_key(Product::Ztna).await})
+            };
+            Target { path: vec![("product", "ZTNA".to_owned())], body }
+        }
         "POST /auth/password/reset" => body(json!({"token": "unknown", "password": NEW_PASSWORD})),
         "POST /auth/confirm" => body(json!({"password": PASSWORD})),
         "POST /auth/activation/check" => body(mailed()),

@@ -39,6 +39,7 @@ fn app_over(world: &World, table: Table) -> App {
         signer: Arc::new(world.key.clone()),
         clock: Arc::new(world.clock.clone()),
         post: world.post(),
+        consoles: belfry_testkit::vendor::consoles(),
         entropy: world.entropy.clone(),
     }
 }

@@ -18,8 +18,11 @@ use belfry_domain::secret::Secret;
 use belfry_runtime::events::handle;
 use belfry_runtime::keys::Sealer as _;
 use belfry_runtime::metrics::Metrics;
+use belfry_runtime::vendor::Ed25519;
 use belfry_store::keys;
-use belfry_testkit::{Call, FakeSealer, MemoryDoorbell, Turnstile, Verdict, World, in_lockstep};
+use belfry_testkit::{
+    Call, FakeSealer, MemoryDoorbell, Turnstile, Vendor, Verdict, World, in_lockstep,
+};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -29,19 +32,23 @@ struct Office {
     world: World,
     sealer: FakeSealer,
     bell: MemoryDoorbell,
+    vendor: Vendor,
     app: App,
 }
 
 fn office() -> Office {
     let world = World::new();
-    let (sealer, bell) = (world.sealer.clone(), world.bell.clone());
+    let (sealer, bell, vendor) = (world.sealer.clone(), world.bell.clone(), Vendor::new());
     let app = App {
         table: world.table(),
         post: world.post(),
+        pinned: vec![vendor.key()],
+        signatures: Arc::new(Ed25519),
+        local: false,
         clock: Arc::new(world.clock.clone()),
         entropy: world.entropy.clone(),
     };
-    Office { world, sealer, bell, app }
+    Office { world, sealer, bell, vendor, app }
 }
 
 impl Office {

@@ -17,7 +17,7 @@ use belfry_domain::account::{IdleLimit, Role};
 use belfry_domain::id::TenantId;
 use belfry_domain::policy::{Action, Actor, Grant, Origin};
 use belfry_store::{Table, keys};
-use belfry_testkit::{Ask, Member, World, ask};
+use belfry_testkit::{Ask, Member, World, ask, vendor};
 use std::sync::Arc;
 use tenant::{App, Support};
 
@@ -31,6 +31,7 @@ fn app_over(world: &World, table: Table) -> App {
         table,
         key: world.key.public_key(),
         support: Support::new(SUPPORT).unwrap(),
+        launchable: vendor::consoles().into_keys().collect(),
         bell: Arc::new(world.bell.clone()),
         clock: Arc::new(world.clock.clone()),
         entropy: world.entropy.clone(),

@@ -203,8 +203,7 @@ async fn a_gone_credential_is_not_brought_back_by_its_last_use() {
     let license = world.license(ann.tenant, Product::Epp, 1).await;
     let (credential, _) = belfry_domain::credential::Credential::issue(
         ann.tenant,
-        Product::Epp,
-        license.partitions,
+        &license,
         belfry_domain::credential::Term::Current { until: None },
         world.now(),
         world.entropy.as_ref(),

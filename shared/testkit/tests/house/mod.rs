@@ -13,9 +13,10 @@ use belfry_domain::ports::Clock as _;
 use belfry_runtime::events::{Events as _, SqsMessage};
 use belfry_runtime::http::Routes;
 use belfry_runtime::metrics::Metrics;
+use belfry_runtime::vendor::Ed25519;
 use belfry_testkit::{
-    Answer, Ask, EmbeddedTable, FakeClock, MemoryDoorbell, MemoryMailer, MemoryQueue,
-    SeededEntropy, World,
+    Answer, Ask, EmbeddedTable, FakeClock, MemoryCaptcha, MemoryDoorbell, MemoryMailer,
+    MemoryQueue, SeededEntropy, Vendor, World, vendor,
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -24,6 +25,14 @@ use std::sync::{Arc, Mutex};
 
 /// The media type of telemetry.
 pub(crate) const EVENTS: &str = "application/cloudevents-batch+json";
+
+/// A company's sign-up but for what it wants.
+pub(crate) fn sign_up_form(email: &str) -> Value {
+    json!({"first_name": "Zed", "last_name": "Okafor", "email": email, "mobile": "+91 98765 43211",
+        "job_role": "it_manager", "company": "Umbrella Works", "industry": "manufacturing",
+        "company_size": "101-250", "country": "IN", "state": "IN-KA", "city": "Bengaluru",
+        "language": "ja"})
+}
 
 /// The code of an authenticator app at this moment.
 pub(crate) fn code(house: &House, secret: &str) -> String {
@@ -43,6 +52,13 @@ pub(crate) struct House {
     pub(crate) auth: auth::App,
     pub(crate) users: users::App,
     pub(crate) tenant: ::tenant::App,
+    pub(crate) licenses: licenses::App,
+    pub(crate) onboarding: onboarding::App,
+    pub(crate) watch: license_watch::App,
+    /// Signs activation keys.
+    pub(crate) seller: Vendor,
+    /// The captcha's provider.
+    pub(crate) captcha: MemoryCaptcha,
     pub(crate) ingest: ingest::App,
     pub(crate) dashboard: dashboard::App,
     pub(crate) backoffice: backoffice::App,
@@ -59,6 +75,7 @@ impl House {
         let World { db, clock, entropy, key, sealer, bell, .. } = world.clone();
         let (telemetry, mailer) = (MemoryQueue::new(), MemoryMailer::new());
         let time = Arc::new(clock.clone());
+        let (seller, captcha) = (Vendor::new(), MemoryCaptcha::default());
         Self {
             auth: auth::App {
                 table: db.table(),
@@ -66,6 +83,7 @@ impl House {
                 signer: Arc::new(key.clone()),
                 authenticator: world.authenticator(db.table()),
                 post: world.post(),
+                consoles: vendor::consoles(),
                 clock: time.clone(),
                 entropy: entropy.clone(),
             },
@@ -82,6 +100,31 @@ impl House {
                 authenticator: world.authenticator(db.table()),
                 key: key.public_key(),
                 support: ::tenant::Support::new("support@example.com").unwrap(),
+                launchable: vendor::consoles().into_keys().collect(),
+                bell: Arc::new(bell.clone()),
+                clock: time.clone(),
+                entropy: entropy.clone(),
+            },
+            licenses: licenses::App {
+                table: db.table(),
+                authenticator: world.authenticator(db.table()),
+                bell: Arc::new(bell.clone()),
+                pinned: vec![seller.key()],
+                signatures: Arc::new(Ed25519),
+                trial_edition: "Standard".parse().unwrap(),
+                clock: time.clone(),
+                entropy: entropy.clone(),
+            },
+            onboarding: onboarding::App {
+                table: db.table(),
+                post: world.post(),
+                captcha: Arc::new(captcha.clone()),
+                trial_edition: "Standard".parse().unwrap(),
+                clock: time.clone(),
+                entropy: entropy.clone(),
+            },
+            watch: license_watch::App {
+                table: db.table(),
                 bell: Arc::new(bell.clone()),
                 clock: time.clone(),
                 entropy: entropy.clone(),
@@ -101,6 +144,9 @@ impl House {
             backoffice: backoffice::App {
                 table: db.table(),
                 post: world.post(),
+                pinned: vec![seller.key()],
+                signatures: Arc::new(Ed25519),
+                local: false,
                 clock: time.clone(),
                 entropy,
             },
@@ -112,6 +158,8 @@ impl House {
                 clock: Box::new(clock.clone()),
             },
             rollup: rollup::Rollup::new(db.table(), time),
+            seller,
+            captcha,
             description: Description::new(),
             seen: Mutex::default(),
             // Other people than the functions', by chance.
