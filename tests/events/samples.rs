@@ -26,6 +26,7 @@ const DIRECT: [(&str, &[&str]); 1] = [(
         "issue_product_key",
         "revoke_product_key",
         "issue_activation_key",
+        "revoke_activation_key",
         "upgrade_edition",
         "extend_trial",
         "set_seats",

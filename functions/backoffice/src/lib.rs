@@ -72,6 +72,7 @@ impl App {
             Some("issue_product_key") => product_keys::issue(self, read(input)?).await,
             Some("revoke_product_key") => product_keys::revoke(self, read(input)?).await,
             Some("issue_activation_key") => activation_keys::issue(self, read(input)?).await,
+            Some("revoke_activation_key") => activation_keys::revoke(self, read(input)?).await,
             Some("upgrade_edition") => licenses::upgrade(self, read(input)?).await,
             Some("extend_trial") => licenses::extend_trial(self, read(input)?).await,
             Some("set_seats") => licenses::set_seats(self, read(input)?).await,

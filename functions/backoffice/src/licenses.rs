@@ -105,19 +105,24 @@ pub(crate) async fn changed(
         })?;
         let after = change(&before)?;
         let used = app.table.used_seats(tenant).await?.remove(&product).unwrap_or(0);
-        let view = json!({"status": "ok", "license": LicenseView::new(&after, used, now)});
-        let Some(line) = after.history.last().filter(|_| after != before) else { return Ok(view) };
+        let view = |changed: bool| {
+            let license = LicenseView::new(&after, used, now);
+            json!({"status": "ok", "changed": changed, "license": license})
+        };
+        let Some(line) = after.history.last().filter(|_| after != before) else {
+            return Ok(view(false));
+        };
         let (company, license) = (found.company.clone(), Box::new((&after).into()));
         let letter = Letter::LicenseChanged { company, change: line.change, license };
         let (to, language) = (&found.registered_email, found.language);
         let (mail, item) = app.post.notice(to, language, letter, now)?;
         let log = back_office_log(staff, action, tenant, reason, now, entropy)?.create(item);
         let entry = licenses::changed(&before, &after);
-        let forms = (&before, &after);
+        let forms = (&before, &after, used);
         if app.table.change_license(&grant, &entry, forms, log, now, entropy).await? {
             tracing::info!(tenant.id = %tenant, %product, change = line.change.name(), "licence changed");
             app.post.ring(mail).await;
-            return Ok(view);
+            return Ok(view(true));
         }
     }
     Err(Problem::busy("The licence is being changed elsewhere; try again."))

@@ -91,7 +91,8 @@ pub(crate) async fn revoke(app: &App, command: Revoke) -> Result<Value, Problem>
             return Err(Problem::busy(BUSY));
         }
     }
-    Ok(json!({"status": "ok", "product_key": view(&after)}))
+    let changed = after != before;
+    Ok(json!({"status": "ok", "changed": changed, "product_key": view(&after)}))
 }
 
 const BUSY: &str = "The product key is being registered at this moment; try again.";

@@ -99,11 +99,17 @@ pub(crate) async fn reset(app: &App, command: ResetCommand) -> Result<Value, Pro
     let wanted = wanted();
     let ((staff, reason), tenant, named) = fields.finish(wanted)?;
     let company = Company::of(app, tenant).await?;
-    let target = match named {
-        Some(id) => company.super_admins().find(|user| user.id == id),
-        None => company.super_admins().next().filter(|_| company.super_admins().count() == 1),
+    let candidates: Vec<_> =
+        company.super_admins().filter(|user| named.is_none_or(|named| user.id == named)).collect();
+    let target = match candidates[..] {
+        [] => return Err(NotNeeded::NoSuperAdmin.into()),
+        [target] => target,
+        _ => {
+            let ids: Vec<_> = candidates.iter().map(|user| user.id.to_string()).collect();
+            let detail = format!("Name one of the super admins: {}.", ids.join(", "));
+            return Err(Problem::new(409, "several_super_admins", detail));
+        }
     };
-    let target = target.ok_or(NotNeeded::NoSuperAdmin)?;
     if company.able().any(|user| user.id != target.id) {
         return Err(NotNeeded::OtherSuperAdmins.into());
     }
@@ -194,6 +200,10 @@ async fn announce(
     Ok(json!({"status": "ok", "recovery": {
         "id": recovery.id,
         "remedy": recovery.remedy.name(),
+        "user_id": match &recovery.remedy {
+            Remedy::ResetTwoFactor { user } => Some(*user),
+            Remedy::Appoint(_) => None,
+        },
         "acts_at": answer::time(recovery.acts_at),
         "told": ids.len(),
     }}))

@@ -31,8 +31,11 @@ pub(crate) async fn set_captcha(app: &App, command: Command) -> Result<Value, Pr
     let off = command.provider == "off";
     let provider = if off { None } else { fields.read("/provider", &command.provider) };
     for (pointer, text) in [("/site_key", &command.site_key), ("/secret", &command.secret)] {
-        let fits = off || (1..=MOST).contains(&text.len());
-        fields.want(fits.then_some(()), pointer, "1 to 512 bytes.");
+        let fits = if off { text.is_empty() } else { (1..=MOST).contains(&text.len()) };
+        fields.want(fits.then_some(()), pointer, "1 to 512 bytes; nothing with off.");
+    }
+    if command.verify_url.is_some() && provider != Some(Provider::Custom) {
+        fields.fault("/verify_url", "invalid", "Only a custom provider's is to be named.");
     }
     let verify_url = provider.map(|provider: Provider| match provider.verify_url() {
         Some(url) => Some(url.to_owned()),

@@ -48,11 +48,11 @@ pub(crate) async fn suspend(app: &App, command: Suspend) -> Result<Value, Proble
     let action = Action::SuspendTenant;
     let grant = staff.may(action, id)?;
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
-    let done = json!({"status": "ok", "tenant": {"id": id, "suspended": suspended}});
+    let done = |changed: bool| json!({"status": "ok", "changed": changed, "tenant": {"id": id, "suspended": suspended}});
     for _ in 0..LOOKS {
         let tenant = app.table.tenant(id).await?.ok_or_else(Problem::not_found)?;
         if tenant.suspended_at.is_some() == suspended {
-            return Ok(done);
+            return Ok(done(false));
         }
         let company = tenant.company.clone();
         let letter = if suspended {
@@ -66,7 +66,7 @@ pub(crate) async fn suspend(app: &App, command: Suspend) -> Result<Value, Proble
         if app.table.suspend_tenant(&grant, &tenant, suspended, beside, now, entropy).await? {
             tracing::info!(tenant.id = %id, suspended, "tenant suspended or let in");
             app.post.ring(mail).await;
-            return Ok(done);
+            return Ok(done(true));
         }
     }
     Err(Problem::busy("The tenant is being changed elsewhere; try again."))

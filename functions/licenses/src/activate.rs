@@ -14,7 +14,7 @@ use belfry_domain::product::Product;
 use belfry_domain::throttle::ACTIVATION_KEY;
 use belfry_runtime::authenticate::Caller;
 use belfry_runtime::post;
-use belfry_store::licenses::Redeemed;
+use belfry_store::licenses::Spent;
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
@@ -52,12 +52,19 @@ pub(crate) async fn activate(app: &App, request: &Request) -> Result<Response<Bo
         answer::ok(&Activation { purpose: key.purpose.name(), dry_run: body.dry_run, license })
     };
     for _ in 0..LOOKS {
-        if let Some(Redeemed { tenant: by, license, used }) = app.table.redeemed(key.id).await? {
-            if by == tenant && license.product == product {
-                return Ok(told(&license, used));
+        match app.table.spent(key.id).await? {
+            None => {}
+            Some(Spent::Redeemed(first)) if first.tenant == tenant => {
+                return Ok(told(&first.license, first.used));
             }
-            let detail = "This activation key has been redeemed already.";
-            return Err(Problem::new(409, "activation_key_used", detail));
+            Some(Spent::Redeemed(_)) => {
+                let detail = "This activation key has been redeemed already.";
+                return Err(Problem::new(409, "activation_key_used", detail));
+            }
+            Some(Spent::Withdrawn {}) => {
+                let detail = "This activation key was withdrawn; ask your vendor.";
+                return Err(Problem::new(409, "activation_key_revoked", detail));
+            }
         }
         let license = app.table.license(tenant, product).await?.ok_or_else(|| {
             let detail = format!("There is no licence for {product}: add the product first.");
@@ -93,9 +100,10 @@ async fn accepted(
     app.table.may_try(&ACTIVATION_KEY, &subject, now).await?;
     let key = ActivationKey::read(code, &app.pinned, app.signatures.as_ref()).ok();
     if let Some(key) = key.filter(|key| key.product == product) {
-        let mine = |redeemed: Redeemed| redeemed.tenant == caller.tenant.id;
+        let own = caller.tenant.id;
+        let mine = |spent| matches!(spent, Spent::Redeemed(first) if first.tenant == own);
         // Who redeemed it in time is told so for ever.
-        if now < key.not_after || app.table.redeemed(key.id).await?.is_some_and(mine) {
+        if now < key.not_after || app.table.spent(key.id).await?.is_some_and(mine) {
             return Ok(key);
         }
     }

@@ -30,6 +30,13 @@ pub(crate) enum License {
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Change {
+    /// Withdraw an activation key that nobody has redeemed
+    Revoke {
+        /// Its id: `ack_..`, as `issue` tells it
+        id: String,
+        #[command(flatten)]
+        staff: Staff,
+    },
     /// Raise the edition of a licence
     Upgrade {
         #[command(flatten)]
@@ -163,6 +170,10 @@ pub(crate) fn issued(issued: &Value) -> String {
 impl Ask for Change {
     fn command(&self) -> Result<Value> {
         let (name, of, (field, value)) = match self {
+            Self::Revoke { id, staff } => {
+                let fields = json!({"activation_key_id": id});
+                return Ok(staff.command("revoke_activation_key", fields));
+            }
             Self::Upgrade { of, edition } => ("upgrade_edition", of, ("edition", json!(edition))),
             Self::ExtendTrial { of, days } => ("extend_trial", of, ("days", json!(days))),
             Self::Seats { of, seats } => ("set_seats", of, ("seats", json!(seats))),
@@ -172,7 +183,10 @@ impl Ask for Change {
     }
 
     fn text(&self, answer: &Value) -> String {
-        text(answer)
+        match self {
+            Self::Revoke { id, .. } => format!("{id} can no longer be redeemed."),
+            _ => text(answer),
+        }
     }
 }
 
@@ -181,10 +195,16 @@ pub(crate) fn text(answer: &Value) -> String {
     let [product, edition, kind, state, ends_at, until, key] =
         ["product", "edition", "kind", "state", "ends_at", "accepted_until", "product_key"]
             .map(|field| said(answer, &format!("/license/{field}")));
+    let changed = answer.get("changed").and_then(Value::as_bool) != Some(false);
+    let told = if changed {
+        "The tenant's registered address is told by mail."
+    } else {
+        "Nothing has changed."
+    };
     format!(
         "{product} {edition}, {kind}, is {state}\n{} of {} seats used\n\
          Ends {ends_at}, telemetry is taken until {until}\nProduct key {key}\n\
-         The tenant's registered address has been told by mail.",
+         {told}",
         counted(answer, "/license/used"),
         counted(answer, "/license/seats"),
     )

@@ -838,7 +838,7 @@ pub const ROUTES: &[Route] = &[
             (404, "not_found"),
             (
                 409,
-                "activation_key_used, license_ended, license_limit, license_missing, license_revoked, \
+                "activation_key_revoked, activation_key_used, license_ended, license_limit, license_missing, license_revoked, \
                  purpose_mismatch",
             ),
             (415, "unsupported_media_type"),

@@ -104,6 +104,8 @@ pub enum Action {
     RevokeProductKey,
     /// Put an activation key on record that the vendor has signed.
     IssueActivationKey,
+    /// Withdraw an activation key that nobody has redeemed.
+    RevokeActivationKey,
     /// Raise the edition of a licence.
     UpgradeEdition,
     /// Make a trial longer.
@@ -137,7 +139,7 @@ impl Action {
     }
 
     /// Those that are about no role.
-    const PLAIN: [Self; 47] = [
+    const PLAIN: [Self; 48] = [
         Self::ReadDashboard,
         Self::ReadProfile,
         Self::ChangeProfile,
@@ -177,6 +179,7 @@ impl Action {
         Self::IssueProductKey,
         Self::RevokeProductKey,
         Self::IssueActivationKey,
+        Self::RevokeActivationKey,
         Self::UpgradeEdition,
         Self::ExtendTrial,
         Self::SetSeats,
@@ -234,6 +237,7 @@ impl Action {
             Self::IssueProductKey => "product_key.issue",
             Self::RevokeProductKey => "product_key.revoke",
             Self::IssueActivationKey => "activation_key.issue",
+            Self::RevokeActivationKey => "activation_key.revoke",
             Self::UpgradeEdition => "license.upgrade_edition",
             Self::ExtendTrial => "license.extend_trial",
             Self::SetSeats => "license.set_seats",
@@ -298,6 +302,7 @@ impl Action {
             | Self::IssueProductKey
             | Self::RevokeProductKey
             | Self::IssueActivationKey
+            | Self::RevokeActivationKey
             | Self::UpgradeEdition
             | Self::ExtendTrial
             | Self::SetSeats
@@ -318,6 +323,7 @@ impl Action {
                 | Self::IssueProductKey
                 | Self::RevokeProductKey
                 | Self::IssueActivationKey
+                | Self::RevokeActivationKey
                 | Self::UpgradeEdition
                 | Self::ExtendTrial
                 | Self::SetSeats
@@ -822,6 +828,7 @@ mod tests {
             (Action::IssueProductKey, "nnnnn"),
             (Action::RevokeProductKey, "nnnnn"),
             (Action::IssueActivationKey, "nnnnn"),
+            (Action::RevokeActivationKey, "nnnnn"),
             (Action::UpgradeEdition, "nnnnn"),
             (Action::ExtendTrial, "nnnnn"),
             (Action::SetSeats, "nnnnn"),
@@ -867,7 +874,7 @@ mod tests {
         let tenant = TenantId::new(at(0), &Bytes(1));
         for action in Action::all() {
             let names = "tenant.create credential.issue_history product_key.issue product_key.revoke \
-                activation_key.issue license.upgrade_edition license.extend_trial license.set_seats \
+                activation_key.issue activation_key.revoke license.upgrade_edition license.extend_trial license.set_seats \
                 tenant.suspend recovery.reset_super_admin recovery.appoint_super_admin tenant.list \
                 captcha.set";
             let wanted = names.split_ascii_whitespace().any(|name| name == action.name());

@@ -22,7 +22,21 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// That an activation key was redeemed, and what came of it: a repeat is told the same.
+/// What became of an activation key, for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spent {
+    /// A tenant redeemed it: a repeat is told the same.
+    Redeemed(Box<Redeemed>),
+    /// The vendor withdrew it before anybody did.
+    Withdrawn {},
+}
+
+impl Entity for Spent {
+    const TYPE: &'static str = "activation_key";
+}
+
+/// What came of an activation key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redeemed {
     /// By which tenant.
@@ -31,10 +45,6 @@ pub struct Redeemed {
     pub license: License,
     /// Seats that were used then.
     pub used: u64,
-}
-
-impl Entity for Redeemed {
-    const TYPE: &'static str = "activation_key";
 }
 
 /// A licence of whichever tenant.
@@ -127,12 +137,27 @@ impl Table {
         }
     }
 
-    /// What came of an activation key; none when it was not redeemed. 1 RRU.
+    /// What became of an activation key; none while it can be redeemed. 1 RRU.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn redeemed(&self, id: ActivationKeyId) -> Result<Option<Redeemed>, StoreError> {
+    pub async fn spent(&self, id: ActivationKeyId) -> Result<Option<Spent>, StoreError> {
         entity::get(self, &keys::activation_key(id)).await
+    }
+
+    /// Withdraws an activation key, with what is to be written `beside`. False when it is spent already.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn withdraw_activation_key(
+        &self,
+        id: ActivationKeyId,
+        beside: Transaction,
+        entropy: &dyn Entropy,
+    ) -> Result<bool, StoreError> {
+        let key = keys::activation_key(id);
+        let writes = Transaction::new().create_value(&key, &Spent::Withdrawn {})?;
+        held(writes.and(beside).run(self, entropy).await)
     }
 
     /// Redeems an activation key: that it was, the licence, its history, its credentials, the mail and the
@@ -151,13 +176,15 @@ impl Table {
         entropy: &dyn Entropy,
     ) -> Result<bool, StoreError> {
         let redeemed = Redeemed { tenant: grant.tenant(), license: after.clone(), used };
+        let spent = Spent::Redeemed(Box::new(redeemed));
         let beside =
-            Transaction::new().create_value(&keys::activation_key(id), &redeemed)?.create(mail);
+            Transaction::new().create_value(&keys::activation_key(id), &spent)?.create(mail);
         let entry = changed(before, after).set("activation_key", id.to_string());
-        self.change_license(grant, &entry, (before, after), beside, now, entropy).await
+        let forms = (before, after, used);
+        self.change_license(grant, &entry, forms, beside, now, entropy).await
     }
 
-    /// Changes a licence, and its credentials with it. False when one of them changed meanwhile, or a
+    /// Changes a licence of which `used` seats are used, and its credentials with it. False when one of them changed meanwhile, or a
     /// condition in `beside` does not hold.
     ///
     /// # Errors
@@ -166,7 +193,7 @@ impl Table {
         &self,
         grant: &Grant,
         entry: &Entry,
-        (before, after): (&License, &License),
+        (before, after, used): (&License, &License, u64),
         beside: Transaction,
         now: Timestamp,
         entropy: &dyn Entropy,
@@ -174,7 +201,14 @@ impl Table {
         let tenant = grant.tenant();
         let live = self.live_credentials(tenant, before.product, now).await?;
         let writes = written(tenant, before, after)?
-            .and(carried(&live, "SET #accepted_until = :value", &millis(after.accepted_until())))
+            .and(carried(
+                &live,
+                "SET #accepted_until = :until, #over_seats = :over",
+                [
+                    (":until", millis(after.accepted_until())),
+                    (":over", AttributeValue::Bool(after.is_over(used))),
+                ],
+            ))
             .and(beside);
         held(self.commit(grant, entry, writes, now, entropy).await)
     }
@@ -209,8 +243,8 @@ impl Table {
         let mut writes = written(tenant, before, after)?;
         let live = self.live_credentials(tenant, before.product, now).await?;
         if live.credentials.iter().any(|credential| credential.over_seats != over) {
-            let over = AttributeValue::Bool(over);
-            writes = writes.and(carried(&live, "SET #over_seats = :value", &over));
+            let over = [(":over", AttributeValue::Bool(over))];
+            writes = writes.and(carried(&live, "SET #over_seats = :over", over));
         }
         for mail in mails {
             writes = writes.create(mail);
@@ -246,8 +280,8 @@ impl Table {
         };
         for product in Product::ALL {
             let live = self.live_credentials(before.id, product, now).await?;
-            let value = AttributeValue::Bool(suspended);
-            writes = writes.and(carried(&live, "SET #suspended = :value", &value));
+            let value = [(":suspended", AttributeValue::Bool(suspended))];
+            writes = writes.and(carried(&live, "SET #suspended = :suspended", value));
         }
         let was = before.suspended_at.is_some();
         let entry = Entry::about("tenant", &before.id).changed("suspended", was, suspended);
@@ -311,9 +345,13 @@ fn written(tenant: TenantId, before: &License, after: &License) -> Result<Transa
 }
 
 /// The writes of what credentials carry, if none came or went meanwhile.
-fn carried(live: &Live, update: &'static str, value: &AttributeValue) -> Transaction {
+fn carried<const N: usize>(
+    live: &Live,
+    update: &'static str,
+    values: [(&str, AttributeValue); N],
+) -> Transaction {
     live.credentials.iter().fold(live.unchanged(), |writes, credential| {
         let key = keys::credential(credential.id);
-        writes.update(key, update, "attribute_exists(pk)", [(":value", value.clone())])
+        writes.update(key, update, "attribute_exists(pk)", values.clone())
     })
 }

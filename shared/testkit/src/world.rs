@@ -4,18 +4,22 @@ use crate::{EmbeddedTable, FakeClock, FakeSealer, LocalKey, MemoryDoorbell, Seed
 use aws_sdk_dynamodb::types::AttributeValue;
 use belfry_api::auth::Tokens;
 use belfry_domain::account::{Factor, Identity, IdleLimit, Membership, Role, Source, Tenant, User};
+use belfry_domain::credential::{Credential, Term};
 use belfry_domain::email::EmailAddress;
-use belfry_domain::id::{IdentityId, TenantId, UserId};
+use belfry_domain::id::{CredentialId, IdentityId, TenantId, UserId};
 use belfry_domain::language::Language;
 use belfry_domain::license::product_key::KeyState;
 use belfry_domain::license::{IssuedKey, License, LicenseKind, ProductKey, Terms};
+use belfry_domain::outbox::Outgoing;
 use belfry_domain::password::{Password, PasswordHash};
+use belfry_domain::policy::{Action, Actor, Origin};
 use belfry_domain::ports::{Clock as _, Entropy};
 use belfry_domain::product::Product;
 use belfry_domain::session::{ClientInfo, RefreshToken, Session};
 use belfry_domain::telemetry::stream::Partitions;
 use belfry_domain::users::NewUser;
 use belfry_runtime::authenticate::Authenticator;
+use belfry_runtime::keys::Sealer as _;
 use belfry_runtime::post::Post;
 use belfry_store::Table;
 use belfry_store::entity::{self, Entity};
@@ -135,6 +139,26 @@ impl World {
         let table = self.table();
         let call = table.client().put_item().table_name(table.name()).set_item(Some(item));
         call.send().await.expect("the table takes it");
+    }
+
+    /// A product credential, made by the store as an admin of the tenant makes it.
+    pub async fn credential(&self, tenant: TenantId, product: Product) -> CredentialId {
+        let email =
+            format!("{}@credentials.example", UserId::new(self.now(), self.entropy.as_ref()));
+        let member = self.member(tenant, &email, Role::Admin).await;
+        let (session, _) = self.session(&member).await;
+        let person = self.get(&keys::identity(member.identity)).await.expect("a person");
+        let user = self.get(&keys::user(tenant, member.user)).await.expect("a user");
+        let (idle, now) = (IdleLimit::default(), self.now());
+        let actor = Actor::of(&session, &person, &user, idle, now, Origin::default());
+        let grant = actor.expect("an admin").may(Action::CreateCredential).expect("it may");
+        let license = self.table().license(tenant, product).await.expect("the table answers");
+        let (term, entropy) = (Term::Current { until: None }, self.entropy.as_ref());
+        let license = license.expect("a licence");
+        let (credential, _) = Credential::issue(tenant, &license, term, now, entropy);
+        let made = self.table().create_credential(&grant, &credential, None, entropy).await;
+        made.expect("a credential");
+        credential.id
     }
 
     /// Takes away what is at a key.
@@ -303,6 +327,27 @@ impl World {
         let table = self.table();
         let call = table.client().put_item().table_name(table.name()).set_item(Some(item));
         call.send().await.expect("the table takes it");
+    }
+
+    /// The mails that were rung for since the last look, with their links opened: to whom, subject, text.
+    pub async fn posted(&self) -> Vec<[String; 3]> {
+        let mut posted = Vec::new();
+        for ring in self.bell.drain() {
+            let id = ring.parse().expect("an outbox id");
+            let claim = self.table().claim_outbox(id, self.now()).await.expect("an answer");
+            let Outgoing::Mail(mail) = claim.expect("due").entry().outgoing.clone() else {
+                continue;
+            };
+            let context = [("purpose", "mail-link"), ("outbox", ring.as_str())];
+            let link = match &mail.sealed_link {
+                Some(sealed) => Some(self.sealer.open(sealed, &context).await.expect("sealed")),
+                None => None,
+            };
+            let link = link.map(|link| String::from_utf8(link).expect("text"));
+            let rendered = mail.render(link.as_deref()).expect("a mail");
+            posted.push([mail.to.into(), rendered.subject, rendered.text]);
+        }
+        posted
     }
 
     /// A session of a member, as a log-in makes it.

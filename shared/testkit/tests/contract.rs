@@ -45,7 +45,7 @@ async fn the_main_job_speaks_as_described() {
     tenant::all(&house, tenant).await;
     users::all(&house, tenant).await;
     licenses::all(&house, tenant).await;
-    sign_up::all(&house, tenant).await;
+    sign_up::all(&house).await;
     let token = ann_again(&house).await;
     log_out(&house, &token).await;
     licenses::over(&house, &secrets[0].1).await;

@@ -362,43 +362,6 @@ async fn target(
         "POST /auth/two-factor/reset"
         | "POST /onboarding/confirmation"
         | "POST /recoveries/stop" => body(json!({"token": "unknown"})),
-        "GET /onboarding/countries/{code}/states" => {
-            Target { path: vec![("code", "IN".to_owned())], body: Value::Null }
-        }
-        "POST /onboarding/trials" | "POST /onboarding/registrations" => {
-            world.put(&keys::captcha(), &Captcha::Off).await;
-            let mut form = sign_up_form("zed@umbrella.example");
-            if route.route == "POST /onboarding/trials" {
-                form["product"] = "EPP".into();
-            } else {
-                let key = world.product_key(Product::Epp).await;
-                form["products"] = json!([{"product": "EPP", "product_key": key}]);
-                form["license_agreement_accepted"] = true.into();
-                form["privacy_policy_accepted"] = true.into();
-            }
-            body(form)
-        }
-        "GET /licenses/{product}" | "POST /products/{product}/launch" => {
-            Target { path: vec![product()], body: Value::Null }
-        }
-        "POST /licenses/{product}/activation" => {
-            // A trial, which everybody at the console may convert.
-            let terms = Terms::trial(Product::Epp, "Standard".parse().unwrap());
-            let trial = License::new(terms, world.now(), world.entropy.as_ref());
-            world.keep_license(globex, &trial).await;
-            let code = (Purpose::Convert, Product::Epp, (10, 365), world.now());
-            let code = house.seller.code(code.0, code.1, code.2, code.3);
-            Target { path: vec![product()], body: json!({"activation_key": code}) }
-        }
-        "POST /licenses/{product}/trial" | "POST /licenses/{product}/registration" => {
-            world.remove(&keys::license(globex, Product::Ztna)).await;
-            let body = if route.route.ends_with("trial") {
-                json!({})
-            } else {
-                json!({"product_key": world.product_key(Product::Ztna).await})
-            };
-            Target { path: vec![("product", "ZTNA".to_owned())], body }
-        }
         "POST /auth/password/reset" => body(json!({"token": "unknown", "password": NEW_PASSWORD})),
         "POST /auth/confirm" => body(json!({"password": PASSWORD})),
         "POST /auth/activation/check" => body(mailed()),
@@ -417,7 +380,7 @@ async fn target(
             Target { path: vec![("id", import.at("/id").to_owned())], body: Value::Null }
         }
         "POST /support/tickets" => body(json!({"subject": "No log-in", "message": "It says 401."})),
-        "GET /products/{product}/credentials" => {
+        "GET /products/{product}/credentials" | "POST /products/{product}/launch" => {
             Target { path: vec![product()], body: Value::Null }
         }
         CREATE_CREDENTIAL => Target { path: vec![product()], body: json!({}) },
@@ -427,6 +390,9 @@ async fn target(
         "POST /telemetry" => body(house.batch("phone-3").into()),
         "GET /endpoints/{product}/{id}" | "DELETE /endpoints/{product}/{id}" => {
             Target { path: vec![product(), ("id", "pc-1".to_owned())], body: Value::Null }
+        }
+        name if name.contains("/onboarding/") || name.contains("/licenses/{product}") => {
+            return sold(house, globex, name).await;
         }
         name if name.contains("/users/{id}") => {
             let user = world.member(globex, "target@globex.com", Role::ReadOnly).await;
@@ -451,6 +417,51 @@ async fn target(
                 _ => return None,
             };
             Target { path: vec![("id", user.user.to_string())], body }
+        }
+        _ => return None,
+    })
+}
+
+/// The same for what is sold: sign-ups, licences, products.
+async fn sold(house: &House, globex: TenantId, name: &str) -> Option<Target> {
+    let world = &house.world;
+    let body = |body: Value| Target { path: Vec::new(), body };
+    let product = || ("product", "EPP".to_owned());
+    Some(match name {
+        "GET /onboarding/countries/{code}/states" => {
+            Target { path: vec![("code", "IN".to_owned())], body: Value::Null }
+        }
+        "POST /onboarding/trials" | "POST /onboarding/registrations" => {
+            world.put(&keys::captcha(), &Captcha::Off).await;
+            let mut form = sign_up_form("zed@umbrella.example");
+            if name == "POST /onboarding/trials" {
+                form["product"] = "EPP".into();
+            } else {
+                let key = world.product_key(Product::Epp).await;
+                form["products"] = json!([{"product": "EPP", "product_key": key}]);
+                form["license_agreement_accepted"] = true.into();
+                form["privacy_policy_accepted"] = true.into();
+            }
+            body(form)
+        }
+        "GET /licenses/{product}" => Target { path: vec![product()], body: Value::Null },
+        "POST /licenses/{product}/activation" => {
+            // A trial, which everybody at the console may convert.
+            let terms = Terms::trial(Product::Epp, "Standard".parse().unwrap());
+            let trial = License::new(terms, world.now(), world.entropy.as_ref());
+            world.keep_license(globex, &trial).await;
+            let code = (Purpose::Convert, Product::Epp, (10, 365), world.now());
+            let code = house.seller.code(code.0, code.1, code.2, code.3);
+            Target { path: vec![product()], body: json!({"activation_key": code}) }
+        }
+        "POST /licenses/{product}/trial" | "POST /licenses/{product}/registration" => {
+            world.remove(&keys::license(globex, Product::Ztna)).await;
+            let body = if name.ends_with("trial") {
+                json!({})
+            } else {
+                json!({"product_key": world.product_key(Product::Ztna).await})
+            };
+            Target { path: vec![("product", "ZTNA".to_owned())], body }
         }
         _ => return None,
     })

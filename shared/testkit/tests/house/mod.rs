@@ -54,11 +54,8 @@ pub(crate) struct House {
     pub(crate) tenant: ::tenant::App,
     pub(crate) licenses: licenses::App,
     pub(crate) onboarding: onboarding::App,
-    pub(crate) watch: license_watch::App,
     /// Signs activation keys.
     pub(crate) seller: Vendor,
-    /// The captcha's provider.
-    pub(crate) captcha: MemoryCaptcha,
     pub(crate) ingest: ingest::App,
     pub(crate) dashboard: dashboard::App,
     pub(crate) backoffice: backoffice::App,
@@ -75,7 +72,7 @@ impl House {
         let World { db, clock, entropy, key, sealer, bell, .. } = world.clone();
         let (telemetry, mailer) = (MemoryQueue::new(), MemoryMailer::new());
         let time = Arc::new(clock.clone());
-        let (seller, captcha) = (Vendor::new(), MemoryCaptcha::default());
+        let seller = Vendor::new();
         Self {
             auth: auth::App {
                 table: db.table(),
@@ -118,14 +115,8 @@ impl House {
             onboarding: onboarding::App {
                 table: db.table(),
                 post: world.post(),
-                captcha: Arc::new(captcha.clone()),
+                captcha: Arc::new(MemoryCaptcha::default()),
                 trial_edition: "Standard".parse().unwrap(),
-                clock: time.clone(),
-                entropy: entropy.clone(),
-            },
-            watch: license_watch::App {
-                table: db.table(),
-                bell: Arc::new(bell.clone()),
                 clock: time.clone(),
                 entropy: entropy.clone(),
             },
@@ -159,7 +150,6 @@ impl House {
             },
             rollup: rollup::Rollup::new(db.table(), time),
             seller,
-            captcha,
             description: Description::new(),
             seen: Mutex::default(),
             // Other people than the functions', by chance.

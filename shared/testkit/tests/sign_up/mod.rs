@@ -2,8 +2,8 @@
 
 use crate::faulty_bodies;
 use crate::house::{House, sign_up_form};
+use belfry_domain::account::Role;
 use belfry_domain::captcha::{Captcha, Provider, SEALED_FOR};
-use belfry_domain::id::TenantId;
 use belfry_domain::product::Product;
 use belfry_runtime::events::Events as _;
 use belfry_runtime::keys::Sealer as _;
@@ -37,7 +37,7 @@ async fn registration(house: &House, email: &str) -> Value {
     form
 }
 
-pub(crate) async fn all(house: &House, tenant: TenantId) {
+pub(crate) async fn all(house: &House) {
     let sealed_secret = house.world.sealer.seal(b"s3cret", &SEALED_FOR).await.unwrap();
     let captcha = Captcha::On {
         provider: Provider::Turnstile,
@@ -52,7 +52,7 @@ pub(crate) async fn all(house: &House, tenant: TenantId) {
     house.world.wait(3_600);
     registrations(house).await;
     house.world.wait(3_600);
-    recovery(house, tenant).await;
+    recovery(house).await;
 }
 
 async fn lists(house: &House) {
@@ -137,7 +137,9 @@ async fn registrations(house: &House) {
     }
 }
 
-async fn recovery(house: &House, tenant: TenantId) {
+async fn recovery(house: &House) {
+    let tenant = house.world.tenant("Hooli").await;
+    house.world.member(tenant, "gil@hooli.example", Role::SuperAdmin).await;
     let stop = "POST /recoveries/stop";
     faulty_bodies(house, &house.tenant, stop, None).await;
     let unknown = json!({"token": "unknown"});
@@ -145,7 +147,7 @@ async fn recovery(house: &House, tenant: TenantId) {
     assert_eq!(gone.verdict(), (410, "link_gone"));
     let command = json!({"command": "appoint_super_admin", "operator": "Kim", "reason": "left",
         "tenant_id": tenant, "first_name": "Eli", "last_name": "Stone",
-        "email": "eli@globex.com", "mobile": "+919876543212"});
+        "email": "eli@hooli.example", "mobile": "+919876543212"});
     let mut metrics = Metrics::new("backoffice", "test");
     let announced = house.backoffice.invoked(command, &mut metrics).await.unwrap();
     assert_eq!(announced["status"], "ok", "{announced}");
