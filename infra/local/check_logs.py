@@ -16,10 +16,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # What the tests and the demo use as secrets, and what tokens and personal data look like.
 FORBIDDEN = {
-    "password": re.compile(r"(correct|wrong|another)-horse-battery|lantern-quartz-orbit|argon2"),
+    "password": re.compile(r"(correct|wrong|another)-horse-battery|lantern-quartz-orbit|argon2|for-tests-only-and-not"),
     "access token": re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}"),
     "refresh token or credential": re.compile(r"\b(bfr|bfc)_[\w-]{20,}"),
-    "link": re.compile(r"/(activate|reset-password|reset-two-factor)#"),
+    "link": re.compile(r"/(activate|reset-password|reset-two-factor|confirm-sign-up|stop-recovery)#"),
+    "activation key": re.compile(r"\bbfa_[\w-]{20,}"),
     "seed": re.compile(r"otpauth://|\b[A-Z2-7]{32}\b"),
     "recovery code": re.compile(r"\b[a-z2-7]{4}(-[a-z2-7]{4}){3}\b"),
     "code or challenge": re.compile(r'"(code|recovery_code|challenge|password|secret)"\s*:\s*"(?=\d{6}"|[\w-]{43}")'),
@@ -32,6 +33,7 @@ EXAMPLES = {
     "password": "correct-horse-battery-47-staple",
     "access token": "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJodHRwOi8v.c2ln",
     "refresh token or credential": "bfr_AaIETpbYfKaTD8wHd3pXUQGiBE6d",
+    "activation key": "bfa_AaIETpbYfKaTD8wHd3pXUQGiBE6d",
     "link": "http://localhost:5173/activate#abc",
     "seed": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
     "recovery code": "ljnf-uws2-ljnf-uws2",

@@ -27,6 +27,10 @@ FUNCTIONS = {
     "tenant": ("Tenant", "credentials|log_in|users"),
     "ingest": ("Ingest", "telemetry|credentials"),
     "rollup": ("Rollup", "telemetry|dashboard|endpoints|dead_letters"),
+    "licenses": ("Licenses", "licenses"),
+    "onboarding": ("Onboarding", "sign_up"),
+    "license-watch": ("LicenseWatch", "licenses"),
+    "backoffice": ("Backoffice", "licenses|onboarding|sign_up"),
 }
 
 # What the Lambda service does with a function's role. The local endpoint does not ask the role
@@ -39,6 +43,10 @@ SERVICE = {
         "Imports": "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes",
     },
     "tenant": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
+    "licenses": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
+    "onboarding": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
+    "license-watch": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
+    "backoffice": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "ingest": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "rollup": {
         "Logs": "logs:CreateLogStream logs:PutLogEvents",

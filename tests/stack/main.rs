@@ -21,11 +21,17 @@ mod event;
 #[cfg(test)]
 mod everywhere;
 #[cfg(test)]
+mod licenses;
+#[cfg(test)]
 mod log_in;
 #[cfg(test)]
 mod onboarding;
 #[cfg(test)]
 mod second_factor;
+#[cfg(test)]
+mod sign_up;
+#[cfg(test)]
+mod siteverify;
 #[cfg(test)]
 mod stack;
 #[cfg(test)]

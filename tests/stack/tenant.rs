@@ -37,10 +37,25 @@ impl Tenant {
         Self { admin, ..tenant }
     }
 
-    async fn with_password(partitions: u8) -> Self {
-        let stack = Arc::new(Stack::open());
+    /// With all products but this one.
+    pub(crate) async fn without(product: &str) -> Self {
         let email = format!("ada@{}.example", unique("corp"));
-        let created = aws::backoffice(&stack, &create_tenant(&email, partitions, "en")).await;
+        let mut command = create_tenant(&email, 1, "en");
+        command["products"].as_array_mut().unwrap().retain(|other| other["product"] != product);
+        let tenant = Self::created(email, &command).await;
+        let admin = first_log_in(&tenant.anon, &tenant.email).await;
+        Self { admin, ..tenant }
+    }
+
+    async fn with_password(partitions: u8) -> Self {
+        let email = format!("ada@{}.example", unique("corp"));
+        let command = create_tenant(&email, partitions, "en");
+        Self::created(email, &command).await
+    }
+
+    async fn created(email: String, command: &Value) -> Self {
+        let stack = Arc::new(Stack::open());
+        let created = aws::backoffice(&stack, command).await;
         assert_eq!(created["status"], "ok", "{created}");
         let anon = Actor::anon(&stack);
         let token = activation_token(&stack, &email).await;
