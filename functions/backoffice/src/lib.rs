@@ -49,7 +49,8 @@ impl Events for App {
     async fn invoked(&self, input: Value, metrics: &mut Metrics) -> Result<Value, Error> {
         if input == json!({"sweep": true}) {
             let swept = self.sweep().await;
-            let (due, failed) = swept.map_err(|problem| problem.detail)?;
+            let (due, failed) =
+                swept.map_err(|problem| problem.internal.unwrap_or(problem.detail))?;
             metrics.add("recovery.failed", Unit::Count, f64::from(u32::try_from(failed)?));
             return Ok(json!({"due": due, "failed": failed}));
         }
@@ -116,7 +117,11 @@ fn read<T: DeserializeOwned>(input: Value) -> Result<T, Problem> {
 /// A problem as the caller sees it, and the log.
 fn refusal(problem: &Problem) -> Value {
     let cause = problem.internal.as_deref().unwrap_or("");
-    tracing::info!(problem.status = problem.status, problem.code, cause, "command refused");
+    if problem.status >= 500 {
+        tracing::error!(problem.status = problem.status, problem.code, cause, "command failed");
+    } else {
+        tracing::info!(problem.status = problem.status, problem.code, cause, "command refused");
+    }
     let errors: Vec<_> = problem
         .errors
         .iter()

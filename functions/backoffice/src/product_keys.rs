@@ -56,7 +56,7 @@ pub(crate) async fn issue(app: &App, command: Issue) -> Result<Value, Problem> {
         state: KeyState::Free,
         version: 1,
     };
-    let subject = Subject { tenant: None, other: Some(key.key.to_string()) };
+    let subject = masked(&key.key);
     let action = Action::IssueProductKey;
     let log = back_office_log(&staff, action, subject, &reason, now, entropy)?;
     app.table.issue_product_key(&key, log, entropy).await?;
@@ -84,7 +84,7 @@ pub(crate) async fn revoke(app: &App, command: Revoke) -> Result<Value, Problem>
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     let after = before.withdrawn(revoked).ok_or_else(|| Problem::busy(BUSY))?;
     if after != before {
-        let subject = Subject { tenant: None, other: Some(key.to_string()) };
+        let subject = masked(&key);
         let action = Action::RevokeProductKey;
         let log = back_office_log(&staff, action, subject, &reason, now, entropy)?;
         if !app.table.change_product_key((&before, &after), log, entropy).await? {
@@ -93,6 +93,12 @@ pub(crate) async fn revoke(app: &App, command: Revoke) -> Result<Value, Problem>
     }
     let changed = after != before;
     Ok(json!({"status": "ok", "changed": changed, "product_key": view(&after)}))
+}
+
+/// A key as the record of the back office names it: enough to find it again, not enough to use it.
+fn masked(key: &ProductKey) -> Subject {
+    let text = key.to_string();
+    Subject { tenant: None, other: text.get(..11).map(|start| format!("{start}-..")) }
 }
 
 const BUSY: &str = "The product key is being registered at this moment; try again.";

@@ -47,18 +47,15 @@ pub(crate) struct AppointCommand {
 }
 
 /// A company, and who has a say in it.
-struct Company {
-    tenant: Tenant,
+pub(crate) struct Company {
+    pub(crate) tenant: Tenant,
     /// Its active super admins and admins, super admins first.
     admins: Vec<User>,
 }
 
 impl Company {
-    async fn of(app: &App, id: TenantId) -> Result<Self, Problem> {
+    pub(crate) async fn of(app: &App, id: TenantId) -> Result<Self, Problem> {
         let tenant = app.table.tenant(id).await?.ok_or_else(Problem::not_found)?;
-        if app.table.recoveries(id).await?.iter().any(Recovery::is_open) {
-            return Err(NotNeeded::Pending.into());
-        }
         let (mut admins, mut after): (Vec<User>, Option<String>) = (Vec::new(), None);
         loop {
             let (page, more) = app.table.users(id, false, after.as_deref(), PAGE).await?;
@@ -74,14 +71,20 @@ impl Company {
         Ok(Self { tenant, admins })
     }
 
-    fn super_admins(&self) -> impl Iterator<Item = &User> {
+    pub(crate) fn super_admins(&self) -> impl Iterator<Item = &User> {
         self.admins.iter().filter(|user| user.role == Role::SuperAdmin)
     }
 
     /// Those that can log in, as far as can be seen.
-    fn able(&self) -> impl Iterator<Item = &User> {
+    pub(crate) fn able(&self) -> impl Iterator<Item = &User> {
         self.super_admins().filter(|user| user.factor != Some(Factor::Locked))
     }
+}
+
+/// Nothing while another recovery waits.
+async fn alone(app: &App, tenant: TenantId) -> Result<(), Problem> {
+    let pending = app.table.recoveries(tenant).await?.iter().any(Recovery::is_open);
+    if pending { Err(NotNeeded::Pending.into()) } else { Ok(()) }
 }
 
 /// Users of one read.
@@ -99,6 +102,7 @@ pub(crate) async fn reset(app: &App, command: ResetCommand) -> Result<Value, Pro
     let wanted = wanted();
     let ((staff, reason), tenant, named) = fields.finish(wanted)?;
     let company = Company::of(app, tenant).await?;
+    alone(app, tenant).await?;
     let candidates: Vec<_> =
         company.super_admins().filter(|user| named.is_none_or(|named| user.id == named)).collect();
     let target = match candidates[..] {
@@ -140,6 +144,7 @@ pub(crate) async fn appoint(app: &App, command: AppointCommand) -> Result<Value,
     let wanted = wanted();
     let ((staff, reason), tenant, appointee) = fields.finish(wanted)?;
     let company = Company::of(app, tenant).await?;
+    alone(app, tenant).await?;
     if company.super_admins().any(|user| user.email == appointee.email) {
         return Err(NotNeeded::AlreadySuperAdmin.into());
     }
@@ -176,6 +181,7 @@ async fn announce(
         version: 1,
     };
     let told = told(app, company).await?;
+    let not_told = company.admins.len().saturating_sub(MOST_TOLD);
     let letter = Letter::RecoveryAnnounced {
         company: company.tenant.company.clone(),
         remedy: Box::new(recovery.remedy.clone()),
@@ -191,8 +197,10 @@ async fn announce(
     let items: Vec<Item> = mails.iter().map(outbox::item).collect::<Result<_, _>>()?;
     let log = back_office_log(staff, action, recovery.tenant, reason, now, entropy)?;
     let entry = entry(&recovery).set("stage", recovery.stage.name());
-    let announced = (&recovery, items);
-    app.table.announce_recovery(&grant, &entry, announced, log, now, entropy).await?;
+    let announced = (&company.tenant, &recovery, items);
+    if !app.table.announce_recovery(&grant, &entry, announced, log, now, entropy).await? {
+        return Err(Problem::busy("The company is being changed at this moment; try again."));
+    }
     for id in &ids {
         app.post.ring(*id).await;
     }
@@ -206,6 +214,7 @@ async fn announce(
         },
         "acts_at": answer::time(recovery.acts_at),
         "told": ids.len(),
+        "not_told": not_told,
     }}))
 }
 

@@ -8,6 +8,7 @@ use belfry_domain::mail::Letter;
 use belfry_domain::ports::{Clock, Entropy};
 use belfry_runtime::Error;
 use belfry_runtime::events::Events;
+use belfry_runtime::log::whole;
 use belfry_runtime::metrics::{Metrics, Unit};
 use belfry_runtime::post;
 use belfry_runtime::queue::Doorbell;
@@ -45,16 +46,17 @@ impl Events for App {
         let (mut told, mut failed) = (0, 0);
         let mut looked = Vec::with_capacity(due.len());
         for some in due.chunks(AT_ONCE) {
-            let looks = some.iter().map(|(tenant, license)| self.look(*tenant, license));
+            let looks = some.iter().map(|due| self.look(due));
             looked.extend(join_all(looks).await);
         }
-        for ((tenant, license), looked) in due.iter().zip(looked) {
+        for (due, looked) in due.iter().zip(looked) {
             match looked {
                 Ok(mails) => told += mails,
-                Err(error) => {
+                Err(cause) => {
                     failed += 1;
-                    let cause = belfry_runtime::log::whole(&error);
-                    tracing::error!(tenant.id = %tenant, product = %license.product, cause, "not looked at");
+                    let tenant = due.as_ref().ok().map(|(tenant, _)| tenant.to_string());
+                    let product = due.as_ref().ok().map(|(_, license)| license.product.name());
+                    tracing::error!(tenant.id = tenant, product, cause, "not looked at");
                 }
             }
         }
@@ -65,10 +67,18 @@ impl Events for App {
     }
 }
 
+/// A licence to be looked at with its tenant, or what is wrong with its item.
+type Due = Result<(TenantId, License), StoreError>;
+
 impl App {
     /// Looks at one licence; how many mails came of it. One that somebody changed meanwhile is looked at
     /// again by the next sweep.
-    async fn look(&self, tenant: TenantId, license: &License) -> Result<u32, StoreError> {
+    async fn look(&self, due: &Due) -> Result<u32, String> {
+        let (tenant, license) = due.as_ref().map_err(|error| whole(error))?;
+        self.looked(*tenant, license).await.map_err(|error| whole(&error))
+    }
+
+    async fn looked(&self, tenant: TenantId, license: &License) -> Result<u32, StoreError> {
         let (now, entropy) = (self.clock.now(), self.entropy.as_ref());
         let used = self.table.used_seats(tenant).await?.remove(&license.product).unwrap_or(0);
         let Look { tell, after } = license.look(used, now);

@@ -88,7 +88,8 @@ pub(crate) async fn activate(app: &App, request: &Request) -> Result<Response<Bo
 }
 
 /// The activation key, if the vendor signed it for this product and it is not too old: one answer to
-/// whatever is wrong with it. Only that counts against the tenant's tries.
+/// whatever is wrong with it. Only that counts, against the tries of the one who asks: nobody keeps the
+/// others from theirs.
 async fn accepted(
     app: &App,
     caller: &Caller,
@@ -96,7 +97,7 @@ async fn accepted(
     code: &str,
 ) -> Result<ActivationKey, Problem> {
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
-    let subject = caller.tenant.id.to_string();
+    let subject = format!("{} {}", caller.tenant.id, caller.user.id);
     app.table.may_try(&ACTIVATION_KEY, &subject, now).await?;
     let key = ActivationKey::read(code, &app.pinned, app.signatures.as_ref()).ok();
     if let Some(key) = key.filter(|key| key.product == product) {

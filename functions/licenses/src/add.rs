@@ -1,11 +1,13 @@
 //! `POST /licenses/{product}/trial`, `POST /licenses/{product}/registration`: adds a product, to try it out
 //! or with the key of what was bought. One licence a product, so one edition.
 
+use crate::read::seats_of;
 use crate::{App, tell};
 use belfry_api::fields::Fields;
 use belfry_api::license::LicenseView;
 use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::failure::FieldError;
+use belfry_domain::license::product_key::KeyState;
 use belfry_domain::license::{IssuedKey, License, LicenseChange, ProductKey, Terms};
 use belfry_domain::policy::{Action, Grant};
 use belfry_domain::product::Product;
@@ -54,6 +56,12 @@ pub(crate) async fn registration(app: &App, request: &Request) -> Result<Respons
     for _ in 0..LOOKS {
         let issued = app.table.product_key(key).await?;
         let issued = issued.filter(|issued| issued.product == product).ok_or_else(unknown_key)?;
+        if issued.state == (KeyState::Used { tenant }) {
+            // A repeat is told what came of the first.
+            let license = app.table.license(tenant, product).await?.ok_or_else(unknown_key)?;
+            let used = seats_of(&app.table.used_seats(tenant).await?, product);
+            return Ok(answer::created(&LicenseView::new(&license, used, now)));
+        }
         let used = issued.used(None, tenant, now)?;
         let license = License::started(Terms::of(&issued), issued.key, now);
         if add(app, &caller, &grant, &license, &KeyClaim::Issued(issued, used)).await? {

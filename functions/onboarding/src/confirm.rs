@@ -177,5 +177,7 @@ fn view(tenant: &Tenant, user: &User, products: Vec<Product>) -> Response<Body> 
 
 /// Unknown, used and expired links are one answer.
 fn link_gone() -> Problem {
-    Problem::new(410, "link_gone", "This link has expired or was used; sign up again.")
+    let detail = "This link has expired or was used. Sign up again; where the company was confirmed and its \
+                  account never activated, ask your vendor.";
+    Problem::new(410, "link_gone", detail)
 }

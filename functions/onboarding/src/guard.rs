@@ -10,23 +10,11 @@ use belfry_domain::failure::FieldError;
 use belfry_domain::throttle::{MAIL_FROM_SOURCE, MAIL_TO_RECIPIENT};
 use belfry_runtime::captcha::{CaptchaUnavailable, Question};
 
-/// Lets a request through whose fields are all good, or says why not.
-pub(crate) async fn pass(
-    app: &App,
-    request: &Request,
-    email: &EmailAddress,
-    captcha: &str,
-) -> Result<(), Problem> {
+/// Lets a request on whose fields are all good, or says why not.
+pub(crate) async fn is_person(app: &App, request: &Request, response: &str) -> Result<(), Problem> {
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     let source = request::source_address(request).unwrap_or_default();
-    // In this order: who is stopped at the source, or is no person, uses up nobody's mails.
     app.table.count_try(&MAIL_FROM_SOURCE, &source, now, entropy).await?;
-    ask(app, request, captcha).await?;
-    app.table.count_try(&MAIL_TO_RECIPIENT, email.as_str(), now, entropy).await?;
-    Ok(())
-}
-
-async fn ask(app: &App, request: &Request, response: &str) -> Result<(), Problem> {
     let (verify_url, sealed) = match app.table.captcha().await? {
         Some(Captcha::Off) => return Ok(()),
         Some(Captcha::On { verify_url, sealed_secret, .. }) => (verify_url, sealed_secret),
@@ -53,4 +41,11 @@ async fn ask(app: &App, request: &Request, response: &str) -> Result<(), Problem
     } else {
         Err(refused("captcha_failed", "The captcha was not solved, or too long ago; try again."))
     }
+}
+
+/// Counts a mail to an address: last, so that who is stopped before uses up nobody's mails.
+pub(crate) async fn count_mail(app: &App, to: &EmailAddress) -> Result<(), Problem> {
+    let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
+    app.table.count_try(&MAIL_TO_RECIPIENT, to.as_str(), now, entropy).await?;
+    Ok(())
 }

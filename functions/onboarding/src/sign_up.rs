@@ -14,7 +14,7 @@ use belfry_domain::mail::{Letter, Reader};
 use belfry_domain::places::{State, has_states};
 use belfry_domain::product::Product;
 use belfry_domain::secret::{Secret, SecretHash};
-use belfry_domain::sign_up::{LINK_LIFE, Order, Profile, SignUp};
+use belfry_domain::sign_up::{LINK_LIFE, Order, Profile, SignUp, names_a_link};
 use belfry_domain::text::Country;
 use belfry_runtime::post::{Draft, Page};
 use belfry_store::outbox;
@@ -110,6 +110,10 @@ fn product_keys(fields: &mut Fields, typed: &[KeyFields]) -> Option<Order> {
             let pointer = format!("/products/{index}/product");
             fields.fault(pointer, "duplicate", "A company has one licence a product.");
         }
+        if keys.iter().any(|(_, other)| *other == key) {
+            let pointer = format!("/products/{index}/product_key");
+            fields.fault(pointer, "duplicate", "This product key is named twice.");
+        }
         keys.push((product, key));
     }
     Some(Order::ProductKeys(keys))
@@ -124,8 +128,11 @@ async fn sign_up(
 ) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
     let sign_up = parse(body, fields, order, now)?;
-    guard::pass(app, request, &sign_up.email, &body.captcha).await?;
+    guard::is_person(app, request, &body.captcha).await?;
     let secret = Secret::new(app.entropy.as_ref());
+    // Whose product keys are none uses up nobody's mails.
+    held_keys(app, &sign_up, secret.hash(), now).await?;
+    guard::count_mail(app, &sign_up.email).await?;
     let reader =
         Reader { first_name: sign_up.first_name.clone(), last_name: sign_up.last_name.clone() };
     let letter = Letter::SignUp { reader, company: sign_up.company.clone() };
@@ -195,6 +202,15 @@ fn parse(
         fields.fault("/email", "business_email_required", NOT_BUSINESS);
     }
     let mobile = fields.read("/mobile", &body.mobile);
+    for (pointer, text) in [
+        ("/first_name", &body.first_name),
+        ("/last_name", &body.last_name),
+        ("/company", &body.company),
+    ] {
+        if names_a_link(text) {
+            fields.fault(pointer, "invalid", "A name has no address of the web in it.");
+        }
+    }
     let job_role = fields.read("/job_role", &body.job_role);
     let company = fields.read("/company", &body.company);
     let industry = fields.read("/industry", &body.industry);

@@ -10,6 +10,7 @@ use belfry_domain::policy;
 use belfry_domain::recovery::Stage;
 use belfry_domain::secret::Secret;
 use belfry_runtime::post;
+use belfry_store::recoveries::ended;
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
@@ -30,15 +31,15 @@ pub(crate) async fn stop_recovery(app: &App, request: &Request) -> Result<Respon
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     let grant = policy::stop(&recovery, now, origin(request)).ok_or_else(link_gone)?;
     let tenant = app.table.tenant(recovery.tenant).await?.ok_or_else(link_gone)?;
-    let letter = Letter::RecoveryStopped { company: tenant.company.clone() };
+    let letter = Letter::RecoveryEnded { company: tenant.company.clone(), stage: Stage::Stopped };
     let (to, language) = (&tenant.registered_email, tenant.language);
     let (mail, item) = post::notice(to, language, letter, now, entropy)?;
     let after = recovery.at(Stage::Stopped);
     let entry = Entry::about("recovery", &recovery.id)
         .set("remedy", recovery.remedy.name())
         .changed("stage", recovery.stage.name(), after.stage.name());
-    let forms = (&recovery, &after);
-    if !app.table.end_recovery(&grant, &entry, forms, vec![item], now, entropy).await? {
+    let writes = ended(&recovery, &after)?.create(item);
+    if !app.table.end_recovery(&grant, &entry, writes, now, entropy).await? {
         return Err(link_gone());
     }
     tracing::info!(tenant.id = %tenant.id, recovery.id = %recovery.id, "recovery stopped");

@@ -52,11 +52,21 @@ impl Events for App {
             return Err("the only input is {\"sweep\": true}".into());
         }
         let due = self.table.due_imports(self.clock.now()).await?;
-        // One a sweep: it has the time of a whole invocation, and the next sweep is near.
-        if let Some((tenant, import)) = due.first() {
-            self.carry_out(*tenant, *import, metrics).await;
+        let all = due.len();
+        for import in due {
+            match import {
+                // One a sweep: it has the time of a whole invocation, and the next sweep is near.
+                Ok((tenant, import)) => {
+                    self.carry_out(tenant, import, metrics).await;
+                    break;
+                }
+                Err(error) => {
+                    let cause = belfry_runtime::log::whole(&error);
+                    tracing::error!(cause, "import not read");
+                }
+            }
         }
-        Ok(json!({"due": due.len()}))
+        Ok(json!({"due": all}))
     }
 }
 

@@ -113,7 +113,7 @@ impl<'a> Run<'a> {
         let tenant = app.table.tenant(import.tenant).await?.ok_or_else(lost)?;
         let rows = app.table.import_rows(import.tenant, import.id).await?;
         let judged = by_itself(&rows, import.role);
-        let grant = policy::carry_on(&import, &importer);
+        let grant = policy::carry_on(&import, &importer, &tenant);
         let (now, refusing) = (app.clock.now(), None);
         Ok(Self { app, import, importer, tenant, now, rows, judged, refusing, grant })
     }
@@ -156,36 +156,48 @@ impl<'a> Run<'a> {
     }
 
     /// What rows are with the tenant as it is now.
-    async fn against_tenant(&self, range: Range<usize>) -> Result<Vec<Judged>, Failed> {
+    async fn against_tenant(&mut self, range: Range<usize>) -> Result<Vec<Judged>, Failed> {
         let rows = self.judged.get(range).unwrap_or_default();
         let good = rows.iter().flatten();
         let addresses: Vec<_> = good.map(|new| new.email.clone()).collect();
         let table = &self.app.table;
         let present = table.sources_of(self.import.tenant, &addresses).await?;
-        let tenant = table.tenant(self.import.tenant).await?;
-        let users = tenant.map_or(self.tenant.users, |tenant| tenant.users);
-        Ok(in_tenant(rows.to_vec(), &present, users))
+        if let Some(tenant) = table.tenant(self.import.tenant).await? {
+            self.tenant = tenant;
+        }
+        Ok(in_tenant(rows.to_vec(), &present, self.tenant.users))
     }
 
     /// Settles a batch.
     async fn settle(&mut self, number: usize, range: Range<usize>) -> Result<(), Failed> {
         let mut counted = Counted::default();
         for _ in 0..LOOKS {
-            let rows = self.rows.get(range.clone()).unwrap_or_default();
             let (verdicts, members, mails) = match (self.import.stage, &self.refusing) {
                 (Stage::Importing, _) => {
                     let judged = self.against_tenant(range.clone()).await?;
+                    if self.tenant.suspended_at.is_some() {
+                        self.stop().await?;
+                        continue;
+                    }
                     let judged = self.invited(judged, &mut counted).await?;
                     let (members, mails) = self.members(&judged).await?;
-                    (verdicts(rows, &judged, Otherwise::Imported), members, mails)
+                    (self.verdicts(range.clone(), &judged, Otherwise::Imported), members, mails)
                 }
                 (_, Some(judged)) => {
                     let judged = judged.get(range.clone()).unwrap_or_default();
-                    (verdicts(rows, judged, Otherwise::OthersRefused), Vec::new(), Vec::new())
+                    (
+                        self.verdicts(range.clone(), judged, Otherwise::OthersRefused),
+                        Vec::new(),
+                        Vec::new(),
+                    )
                 }
                 _ => {
                     let judged = self.against_tenant(range.clone()).await?;
-                    (verdicts(rows, &judged, Otherwise::Stopped), Vec::new(), Vec::new())
+                    (
+                        self.verdicts(range.clone(), &judged, Otherwise::Stopped),
+                        Vec::new(),
+                        Vec::new(),
+                    )
                 }
             };
             match self.write((number, verdicts), members).await {
@@ -201,13 +213,27 @@ impl<'a> Run<'a> {
         Err(Failed::Busy(number))
     }
 
+    fn verdicts(
+        &self,
+        range: Range<usize>,
+        judged: &[Judged],
+        otherwise: Otherwise,
+    ) -> Vec<Verdict> {
+        verdicts(self.rows.get(range).unwrap_or_default(), judged, otherwise)
+    }
+
     /// Stops when who asked may no longer.
     async fn still_may(&mut self) -> Result<(), Failed> {
         let importer = self.app.table.user(self.import.tenant, self.import.by).await?;
-        let may = importer.and_then(|importer| policy::carry_on(&self.import, &importer));
+        let may =
+            importer.and_then(|importer| policy::carry_on(&self.import, &importer, &self.tenant));
         if may.is_some() || self.import.stage != Stage::Importing {
             return Ok(());
         }
+        self.stop().await
+    }
+
+    async fn stop(&mut self) -> Result<(), Failed> {
         self.grant = None;
         self.advance(Import { stage: Stage::Stopping, ..self.import.changed() }, None).await
     }

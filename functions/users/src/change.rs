@@ -12,6 +12,7 @@ use belfry_domain::policy::{Action, Grant};
 use belfry_domain::users::{Move, Unchangeable, Wanted};
 use belfry_runtime::authenticate::Caller;
 use belfry_runtime::invite::Inviter;
+use belfry_store::transaction::Transaction;
 use belfry_store::users::{NotWritten, PersonMove};
 use serde::Deserialize;
 use serde_json::Value;
@@ -115,7 +116,7 @@ async fn write(
             leaving.as_ref().map_or(PersonMove::Stays, Person::leaves)
         }
     };
-    let users = (before, &after);
+    let (users, person) = ((before, &after), (person, Transaction::new()));
     if let Err(refused) = app.table.change_user(grant, &entry, users, person, now, entropy).await {
         return Ok(Err(refused));
     }

@@ -39,10 +39,10 @@ pub(crate) async fn reset_two_factor(
             counted = true;
         }
         let (table, post, grant) = (&app.table, &app.post, &grant);
-        let reset = Reset { table, post, grant, user, identity, memberships, now };
+        let reset = Reset { table, post, grant, user, identity, memberships, recovery: None, now };
         let done = match status {
             "reset" => reset.at_once(Transaction::new()).await?,
-            _ => reset.offer(&caller.tenant.company).await?,
+            _ => reset.offer(&caller.tenant.company, Transaction::new()).await?,
         };
         if done {
             return Ok(answer::json(202, &ResetView { status }));

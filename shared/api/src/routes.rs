@@ -8,14 +8,17 @@
 
 use crate::schemas;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
     /// Anybody.
     Anyone,
-    /// A person at the console, with an access token.
+    /// A person at the console, with an access token, whose company is not suspended.
     Console,
+    /// A person at the console, with an access token.
+    Visitor,
     /// Either: a person who is logged in says so.
     AnyoneOrConsole,
     /// A product, with its credential.
@@ -54,8 +57,26 @@ pub struct Route {
     pub body: Option<(&'static str, &'static str)>,
     /// Statuses and schemas of the answers; no schema where there is no body.
     pub answers: &'static [(u16, Option<&'static str>)],
-    /// Statuses of problems and their codes.
-    pub problems: &'static [(u16, &'static str)],
+    /// Statuses of problems and their codes; [`Route::problems`] has those of the caller too.
+    problems: &'static [(u16, &'static str)],
+}
+
+impl Route {
+    /// Statuses of problems and their codes, in the order of the statuses.
+    pub fn problems(&self) -> BTreeMap<u16, String> {
+        let mut problems: BTreeMap<_, _> =
+            self.problems.iter().map(|(status, codes)| (*status, (*codes).to_owned())).collect();
+        if self.caller == Caller::Console {
+            let suspended = "tenant_suspended";
+            let forbidden = problems.entry(403).or_default();
+            *forbidden = [forbidden.as_str(), suspended]
+                .into_iter()
+                .filter(|codes| !codes.is_empty())
+                .collect::<Vec<_>>()
+                .join(", ");
+        }
+        problems
+    }
 }
 
 const JSON: &str = "application/json";
@@ -196,7 +217,7 @@ pub const ROUTES: &[Route] = &[
         route: "POST /auth/tenant",
         operation: "switchTenant",
         summary: "Goes on in another of the person's tenants, under a new session id; the session in this one ends.",
-        caller: Caller::Console,
+        caller: Caller::Visitor,
         parameters: &[BROWSER],
         body: Some((JSON, "SwitchTenant")),
         answers: &[(200, Some("Authenticated"))],
@@ -315,7 +336,7 @@ pub const ROUTES: &[Route] = &[
         route: "GET /me",
         operation: "getMe",
         summary: "The caller's own profile in the session's tenant.",
-        caller: Caller::Console,
+        caller: Caller::Visitor,
         parameters: &[BACKGROUND],
         body: None,
         answers: &[(200, Some("Me"))],
@@ -750,7 +771,8 @@ pub const ROUTES: &[Route] = &[
         route: "POST /onboarding/trials",
         operation: "signUpForTrial",
         summary: "Signs a company up for a trial: mails a link, and nothing begins before it is used. \
-                  The answer does not tell whether somebody has the address.",
+                  The answer does not tell whether somebody has the address. A field's code may be \
+                  `business_email_required`, or `captcha_failed`.",
         caller: Caller::Anyone,
         parameters: &[],
         body: Some((JSON, "SignUpForTrial")),
@@ -767,7 +789,8 @@ pub const ROUTES: &[Route] = &[
         route: "POST /onboarding/registrations",
         operation: "registerProductKeys",
         summary: "Signs a company up with product keys that it bought. The keys are held until the \
-                  mailed link is used, for 72 hours.",
+                  mailed link is used, for 72 hours. A field's code may be `business_email_required`, \
+                  `captcha_failed`, or `product_key_unknown`.",
         caller: Caller::Anyone,
         parameters: &[],
         body: Some((JSON, "RegisterProductKeys")),
@@ -869,7 +892,8 @@ pub const ROUTES: &[Route] = &[
         function: "licenses",
         route: "POST /licenses/{product}/registration",
         operation: "registerProduct",
-        summary: "Adds a product with the key of what was bought.",
+        summary: "Adds a product with the key of what was bought, where it is none with the field's code \
+                  `product_key_unknown`; to whom it was added before, it answers the same again.",
         caller: Caller::Console,
         parameters: &[],
         body: Some((JSON, "RegisterProduct")),
@@ -1257,7 +1281,7 @@ fn parameter(parameter: &Parameter) -> Value {
 fn security(caller: Caller) -> Value {
     match caller {
         Caller::Anyone => json!([]),
-        Caller::Console => json!([{"console": []}]),
+        Caller::Console | Caller::Visitor => json!([{"console": []}]),
         Caller::AnyoneOrConsole => json!([{"console": []}, {}]),
         Caller::Product => json!([{"product": []}]),
     }
@@ -1281,7 +1305,7 @@ fn responses(route: &Route) -> Value {
         }
         responses.insert(status.to_string(), answer);
     }
-    for (status, codes) in route.problems {
+    for (status, codes) in route.problems() {
         responses.insert(status.to_string(), problem(&format!("Codes: {codes}.")));
     }
     let mut unavailable = problem("Codes end in `_unavailable`, or `busy`: send the same again.");

@@ -369,6 +369,12 @@ impl License {
         let (starts_at, from) = match key.purpose {
             Purpose::Convert => (now, now),
             Purpose::Renew if state == LicenseState::Expired => (now, now),
+            // So few days that they would be over by now: nobody buys the past.
+            Purpose::Renew
+                if days_after(self.ends_at, key.term_days).is_some_and(|end| end <= now) =>
+            {
+                (now, now)
+            }
             Purpose::Renew | Purpose::Extend => (self.starts_at, self.ends_at),
         };
         let ends_at = days_after(from, key.term_days);

@@ -10,7 +10,7 @@ use crate::license::watch::Notice;
 use crate::license::{License, LicenseChange, LicenseKind, ProductKey};
 use crate::ports::Day;
 use crate::product::Product;
-use crate::recovery::Remedy;
+use crate::recovery::{Remedy, Stage};
 use crate::text::{CompanyName, Edition, PersonName};
 use crate::ticket::Ticket;
 use jiff::Timestamp;
@@ -143,10 +143,12 @@ pub enum Letter {
         /// When.
         acts_at: Timestamp,
     },
-    /// Somebody stopped what the vendor's staff would have done.
-    RecoveryStopped {
+    /// How what the vendor's staff would do has ended.
+    RecoveryEnded {
         /// The company.
         company: CompanyName,
+        /// How.
+        stage: Stage,
     },
     /// The vendor lets nobody of a company in.
     TenantSuspended {
@@ -622,7 +624,7 @@ impl Letter {
                 company::of_notice(*notice, license.kind)
             }
             Self::RecoveryAnnounced { remedy, .. } => company::of_remedy(remedy),
-            Self::RecoveryStopped { .. } => &company::RECOVERY_STOPPED,
+            Self::RecoveryEnded { stage, .. } => company::of_end(*stage),
             Self::TenantSuspended { .. } => &company::SUSPENDED,
             Self::TenantResumed { .. } => &company::RESUMED,
             Self::Ticket(_) => &TICKET,
@@ -636,7 +638,7 @@ impl Letter {
             Self::LicenseChanged { .. }
             | Self::LicenseNotice { .. }
             | Self::RecoveryAnnounced { .. }
-            | Self::RecoveryStopped { .. }
+            | Self::RecoveryEnded { .. }
             | Self::TenantSuspended { .. }
             | Self::TenantResumed { .. } => (&company::GREETING, &FOOTER),
             _ => (&GREETING, &FOOTER),
@@ -664,7 +666,7 @@ impl Letter {
             Self::LicenseChanged { .. }
             | Self::LicenseNotice { .. }
             | Self::RecoveryAnnounced { .. }
-            | Self::RecoveryStopped { .. }
+            | Self::RecoveryEnded { .. }
             | Self::TenantSuspended { .. }
             | Self::TenantResumed { .. } => return None,
         })
@@ -696,7 +698,7 @@ impl Letter {
                 | Self::LicenseChanged { company, .. }
                 | Self::LicenseNotice { company, .. }
                 | Self::RecoveryAnnounced { company, .. }
-                | Self::RecoveryStopped { company }
+                | Self::RecoveryEnded { company, .. }
                 | Self::TenantSuspended { company }
                 | Self::TenantResumed { company },
             ) => company.as_str().to_owned(),
@@ -705,6 +707,10 @@ impl Letter {
             ("whom", Self::RecoveryAnnounced { whom, .. }) => {
                 full_name(&whom.first_name, &whom.last_name, language)
             }
+            ("address", Self::RecoveryAnnounced { remedy, .. }) => match remedy.as_ref() {
+                Remedy::Appoint(appointee) => appointee.email.as_str().to_owned(),
+                Remedy::ResetTwoFactor { .. } => String::new(),
+            },
             ("acts_at", Self::RecoveryAnnounced { acts_at, .. }) => {
                 acts_at.strftime("%Y-%m-%d %H:%M").to_string()
             }
@@ -921,9 +927,15 @@ mod tests {
                         let appointee = Appointee { first_name, last_name, email, mobile };
                         announced(company, reader, Remedy::Appoint(appointee))
                     }
-                    Remedy::Appoint(_) => Letter::RecoveryStopped { company },
+                    Remedy::Appoint(_) => Letter::RecoveryEnded { company, stage: Stage::Stopped },
                 },
-                Letter::RecoveryStopped { .. } => Letter::TenantSuspended { company },
+                Letter::RecoveryEnded { stage: Stage::Stopped, .. } => {
+                    Letter::RecoveryEnded { company, stage: Stage::Done }
+                }
+                Letter::RecoveryEnded { stage: Stage::Done, .. } => {
+                    Letter::RecoveryEnded { company, stage: Stage::Moot }
+                }
+                Letter::RecoveryEnded { .. } => Letter::TenantSuspended { company },
                 Letter::TenantSuspended { .. } => Letter::TenantResumed { company },
                 Letter::TenantResumed { .. } => Letter::Ticket(Box::new(ticket(reader, company))),
                 Letter::Ticket(_) => return None,

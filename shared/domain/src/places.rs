@@ -47,9 +47,13 @@ impl State {
 
 impl TryFrom<String> for State {
     type Error = UnknownState;
+    /// By its form alone: what was kept is read also when a later list lacks it.
     fn try_from(code: String) -> Result<Self, UnknownState> {
-        let (country, _) = code.split_once('-').ok_or(UnknownState)?;
-        Self::of(&country.parse().map_err(|_| UnknownState)?, &code)
+        let (country, state) = code.split_once('-').ok_or(UnknownState)?;
+        let letters =
+            |text: &str| text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        let fits = country.len() == 2 && (1..=3).contains(&state.len());
+        (fits && letters(country) && letters(state)).then_some(Self(code)).ok_or(UnknownState)
     }
 }
 
@@ -137,10 +141,12 @@ mod tests {
             assert!(!en.is_empty() && [en, ja, ko].iter().all(|name| is_nfc(name)), "{code}");
             assert!(en != ja && en != ko, "{code}: not translated");
         }
-        for bad in ["", "IN", "IN-", "IN-ka", "in-KA", "IN-XX", "XX-KA", "-KA"] {
+        for bad in ["", "IN", "IN-", "IN-ka", "in-KA", "IN-KARN", "IND-KA", "-KA"] {
             assert_eq!(State::try_from(bad.to_owned()), Err(UnknownState), "{bad}");
         }
-        assert!(State::of(&"JP".parse().unwrap(), "IN-KA").is_err());
+        for (country, code) in [("JP", "IN-KA"), ("IN", "IN-XX"), ("IN", "")] {
+            assert!(State::of(&country.parse().unwrap(), code).is_err(), "{country} {code}");
+        }
         assert!(STATES.len() <= 300_000, "the budget of a list");
     }
 

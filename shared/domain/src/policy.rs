@@ -1,6 +1,6 @@
 //! Who may do what. The one place that makes a [`Grant`], without which the store changes nothing.
 
-use crate::account::{Identity, IdleLimit, Link, LinkPurpose, Role, Status, User};
+use crate::account::{Identity, IdleLimit, Link, LinkPurpose, Role, Status, Tenant, User};
 use crate::challenge::Challenge;
 use crate::failure::{Failure, FailureKind};
 use crate::id::{IdentityId, SessionId, TenantId, UserId};
@@ -677,11 +677,12 @@ pub fn follow(
 }
 
 /// Leave to go on with an import, for who asked for it: as long as that user is active and has the
-/// role still.
-pub fn carry_on(import: &Import, user: &User) -> Option<Grant> {
+/// role still, and the tenant is not suspended.
+pub fn carry_on(import: &Import, user: &User, tenant: &Tenant) -> Option<Grant> {
     let same = user.id == import.by && user.tenant == import.tenant && user.role == import.role;
     let may = Action::ImportUsers.allows(import.role) && user.status == Status::Active;
-    (same && may).then(|| Grant::of(user, Action::ImportUsers, import.origin()))
+    let open = tenant.id == import.tenant && tenant.suspended_at.is_none();
+    (same && may && open).then(|| Grant::of(user, Action::ImportUsers, import.origin()))
 }
 
 /// Leave to begin the tenant of a sign-up, for the holder of its mailed link, as its first user. None

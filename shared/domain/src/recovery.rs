@@ -64,7 +64,7 @@ pub enum Stage {
     Stopped,
     /// It was carried out.
     Done,
-    /// It could not be carried out any more: whom it is about is gone.
+    /// It is not needed any more, or whom it is about is gone.
     Moot,
 }
 
@@ -111,6 +111,11 @@ impl Recovery {
     #[must_use]
     pub fn at(&self, stage: Stage) -> Self {
         Self { stage, version: self.version.saturating_add(1), ..self.clone() }
+    }
+
+    /// When everybody was told.
+    pub fn announced_at(&self) -> Timestamp {
+        self.acts_at.checked_sub(DELAY).unwrap_or(self.acts_at)
     }
 
     /// Whether it waits to be carried out.

@@ -19,6 +19,13 @@ use std::str::FromStr;
 /// How long the mailed link works.
 pub const LINK_LIFE: SignedDuration = SignedDuration::from_hours(72);
 
+/// Whether a name is, or has in it, an address of the web. The sign-up mails names to an address that nobody
+/// has confirmed yet: with such a one, our mail would carry a stranger's link.
+pub fn names_a_link(text: &str) -> bool {
+    let text = text.to_lowercase();
+    text.contains("://") || text.contains("www.")
+}
+
 /// A choice of a closed list, with its words in every language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Choice {

@@ -97,10 +97,10 @@ fn seats_are_told_at_ninety_and_at_a_hundred_percent_once_each() {
         0 => 89,
         1 => 90,
         2 => 95,
-        3 => 100,
+        3 | 6.. => 100,
         4 => 120,
         5 => 50,
-        _ => 100,
+        _ => 0,
     };
     let (license, told) = walk(license(LicenseKind::Commercial, 100, 365), 20 * DAY, used);
     let notices: Vec<_> = told.iter().map(|(_, notice)| *notice).collect();
@@ -169,6 +169,10 @@ fn a_renewal_after_the_grace_begins_anew_and_within_it_goes_on() {
         let after = license.activated(&key(Purpose::Renew, 7, 30), at(day * DAY)).unwrap();
         assert_eq!((after.starts_at, after.ends_at), (at(starts * DAY), at(ends * DAY)), "{day}");
     }
+    let short = license.activated(&key(Purpose::Renew, 7, 14), at(44 * DAY)).unwrap();
+    assert_eq!((short.starts_at, short.ends_at), (at(44 * DAY), at(58 * DAY)), "not in the past");
+    let seats = license.activated(&key(Purpose::Extend, 7, 0), at(44 * DAY)).unwrap();
+    assert_eq!((seats.seats, seats.ends_at), (17, at(30 * DAY)), "seats alone end with the rest");
 }
 
 #[test]

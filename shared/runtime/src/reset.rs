@@ -7,6 +7,7 @@ use belfry_domain::account::{
     Identity, Link, LinkPurpose, Membership, RESET_LINK_LIFE, Role, Status, Tenant, User,
 };
 use belfry_domain::audit::{Access, AccessKind, Entry, Outcome};
+use belfry_domain::id::RecoveryId;
 use belfry_domain::mail::Letter;
 use belfry_domain::policy::Grant;
 use belfry_domain::secret::Secret;
@@ -31,6 +32,8 @@ pub struct Reset<'a> {
     pub identity: &'a Identity,
     /// The person's accepted memberships.
     pub memberships: &'a [Membership],
+    /// The recovery that does it, when it is no super admin of the tenant.
+    pub recovery: Option<RecoveryId>,
     /// Now.
     pub now: Timestamp,
 }
@@ -52,6 +55,14 @@ pub async fn elsewhere(
 }
 
 impl Reset<'_> {
+    fn entry(&self) -> Entry {
+        let entry = Entry::about("user", &self.user.id).personal("email", self.user.email.as_str());
+        match self.recovery {
+            Some(recovery) => entry.set("recovery", recovery.to_string()),
+            None => entry,
+        }
+    }
+
     /// Forgets the factor and ends the person's sessions, with what is to be written `beside`. False when
     /// somebody else was faster.
     ///
@@ -72,9 +83,7 @@ impl Reset<'_> {
             beside,
             ..PersonChange::new(identity, &after, memberships)
         };
-        let entry = Entry::about("user", &user.id)
-            .set("two_factor", "reset")
-            .personal("email", user.email.as_str());
+        let entry = self.entry().set("two_factor", "reset");
         let done = self.table.change_person(grant, &entry, change, now, entropy).await?;
         if done {
             self.post.ring(mail).await;
@@ -82,11 +91,12 @@ impl Reset<'_> {
         Ok(done)
     }
 
-    /// Mails the person a link that agrees to it. False when somebody else was faster.
+    /// Mails the person a link that agrees to it, with what is to be written `beside`. False when somebody
+    /// else was faster.
     ///
     /// # Errors
     /// 503 when table or key service does not answer.
-    pub async fn offer(self, company: &CompanyName) -> Result<bool, Problem> {
+    pub async fn offer(self, company: &CompanyName, beside: Transaction) -> Result<bool, Problem> {
         let Self { grant, user, identity, now, .. } = self;
         let entropy = self.post.entropy.as_ref();
         let secret = Secret::new(entropy);
@@ -99,8 +109,11 @@ impl Reset<'_> {
             purpose: LinkPurpose::TwoFactorReset { tenant: user.tenant, user: user.id },
             valid_until: now.checked_add(RESET_LINK_LIFE).unwrap_or(now),
         };
-        let (kept, item) = ((secret.hash(), &link), outbox::item(&mail)?);
-        let done = self.table.offer_two_factor_reset(grant, user, kept, item, now, entropy).await?;
+        let (kept, beside) = ((secret.hash(), &link), beside.create(outbox::item(&mail)?));
+        let entry = self.entry().set("two_factor_reset", "offered");
+        let forms = (user, &entry);
+        let done =
+            self.table.offer_two_factor_reset(grant, forms, kept, beside, now, entropy).await?;
         if done {
             self.post.ring(mail.id).await;
         }

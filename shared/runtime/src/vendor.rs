@@ -61,7 +61,9 @@ pub fn consoles(text: &str) -> Result<BTreeMap<Product, String>, BadProductUrls>
             continue;
         }
         // Over anything else the hand-off could be read on its way.
-        if !url.starts_with("https://") && !url.starts_with("http://localhost") {
+        let local = url.strip_prefix("http://localhost");
+        let local = local.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']));
+        if !url.starts_with("https://") && !local {
             return Err(BadProductUrls::Form);
         }
         consoles.insert(product, url.to_owned());
@@ -112,7 +114,8 @@ mod tests {
         assert!(pinned(&format!("{key},{key},{key}")).is_err() && pinned("x").is_err());
         let urls = consoles("EPP=https://epp.example/in,EMM=,ZTNA=http://localhost:1/x").unwrap();
         assert_eq!(urls.keys().copied().collect::<Vec<_>>(), [Product::Epp, Product::Ztna]);
-        for bad in ["EPP", "XYZ=https://x", "EPP=http://epp.example", "EPP=javascript:1"] {
+        let bad = ["EPP", "XYZ=https://x", "EPP=http://epp.example", "EPP=javascript:1"];
+        for bad in bad.into_iter().chain(["EPP=http://localhost.evil.example/x"]) {
             assert!(consoles(bad).is_err(), "{bad}");
         }
     }

@@ -275,27 +275,25 @@ impl Table {
     }
 
     /// Asks a person who is in other companies too to agree to a reset of the second factor: keeps
-    /// link and mail, and voids the link before. False when the membership changed meanwhile.
+    /// the link, with its mail `beside`, and voids the link before. False when the membership changed
+    /// meanwhile.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn offer_two_factor_reset(
         &self,
         grant: &Grant,
-        user: &User,
+        (user, entry): (&User, &Entry),
         (hash, link): (SecretHash, &Link),
-        mail: Item,
+        beside: Transaction,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<bool, StoreError> {
         let after = User { two_factor_reset: Some(hash), ..user.changed() };
         let writes = changed_user(user, &after)?
             .create(entity::expiring(&keys::link(&hash), link, link.valid_until)?)
-            .create(mail);
-        let entry = Entry::about("user", &user.id)
-            .set("two_factor_reset", "offered")
-            .personal("email", user.email.as_str());
-        held(self.commit(grant, &entry, writes, now, entropy).await)
+            .and(beside);
+        held(self.commit(grant, entry, writes, now, entropy).await)
     }
 
     /// Accepts an invitation: the link is used up, the membership active, and, for a person who had

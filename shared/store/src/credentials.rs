@@ -192,11 +192,13 @@ impl Table {
             .set("product", credential.product.name())
             .set("max_event_age_days", credential.max_event_age_days())
             .set("expires_at", until);
+        let (tenant, product) = (grant.tenant(), credential.product);
+        let used = self.used_seats(tenant).await?.remove(&product).unwrap_or(0);
         for attempt in 0..TRIES {
-            let (tenant, product) = (grant.tenant(), credential.product);
             let license = self.license(tenant, product).await?.ok_or(CreateError::Unlicensed)?;
             let accepted_until = license.accepted_until();
-            let credential = &Credential { accepted_until, ..credential.clone() };
+            let over_seats = license.is_over(used);
+            let credential = &Credential { accepted_until, over_seats, ..credential.clone() };
             let (roster, present) = self.rostered(tenant, product).await?;
             let live: Vec<_> = present.into_iter().filter(|present| present.is_live(now)).collect();
             if live.iter().filter(|present| present.reach == credential.reach).count() >= LIVE_LIMIT

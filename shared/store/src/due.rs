@@ -13,8 +13,9 @@ pub(crate) fn insert(item: &mut Item, (kind, shard): (Due, u8), place: String) {
     item.insert("gsi1sk".to_owned(), text(place));
 }
 
-/// The items of a kind that are due, at most `limit` of each shard, the oldest of a shard first. Eventually
-/// consistent; one query a shard, side by side.
+/// The items of a kind that are due, at most `limit` of each shard, the oldest of a shard first; each by
+/// itself, so that a damaged one keeps nobody from the others. Eventually consistent; one query a shard,
+/// side by side.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -23,7 +24,7 @@ pub(crate) async fn items<T: Entity>(
     kind: Due,
     limit: i32,
     now: Timestamp,
-) -> Result<Vec<T>, StoreError> {
+) -> Result<Vec<Result<T, StoreError>>, StoreError> {
     let shards = (0..keys::DUE_SHARDS).map(|shard| async move {
         let answer = table
             .client()
@@ -36,8 +37,8 @@ pub(crate) async fn items<T: Entity>(
             .limit(limit)
             .send()
             .await?;
-        answer.items.unwrap_or_default().into_iter().map(entity::value).collect()
+        Ok::<_, StoreError>(answer.items.unwrap_or_default())
     });
-    let shards: Vec<Vec<T>> = try_join_all(shards).await?;
-    Ok(shards.into_iter().flatten().collect())
+    let shards = try_join_all(shards).await?;
+    Ok(shards.into_iter().flatten().map(entity::value).collect())
 }

@@ -255,16 +255,16 @@ impl Table {
         Ok(persons)
     }
 
-    /// The imports that are due, at most 10 of each shard.
+    /// The imports that are due, at most 10 of each shard; each by itself, as one may be damaged.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn due_imports(
         &self,
         now: Timestamp,
-    ) -> Result<Vec<(TenantId, ImportId)>, StoreError> {
-        let due: Vec<Import> = due::items(self, Due::Import, 10, now).await?;
-        Ok(due.into_iter().map(|import| (import.tenant, import.id)).collect())
+    ) -> Result<Vec<Result<(TenantId, ImportId), StoreError>>, StoreError> {
+        let due = due::items::<Import>(self, Due::Import, 10, now).await?.into_iter();
+        Ok(due.map(|import| import.map(|import| (import.tenant, import.id))).collect())
     }
 }
 

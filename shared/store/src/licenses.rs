@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 /// What became of an activation key, for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "fate", rename_all = "snake_case")]
 pub enum Spent {
     /// A tenant redeemed it: a repeat is told the same.
     Redeemed(Box<Redeemed>),
@@ -184,8 +184,8 @@ impl Table {
         self.change_license(grant, &entry, forms, beside, now, entropy).await
     }
 
-    /// Changes a licence of which `used` seats are used, and its credentials with it. False when one of them changed meanwhile, or a
-    /// condition in `beside` does not hold.
+    /// Changes a licence of which `used` seats are used, and its credentials with it. False when one of them
+    /// changed meanwhile, or a condition in `beside` does not hold.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -204,7 +204,7 @@ impl Table {
             .and(carried(
                 &live,
                 "SET #accepted_until = :until, #over_seats = :over",
-                [
+                &[
                     (":until", millis(after.accepted_until())),
                     (":over", AttributeValue::Bool(after.is_over(used))),
                 ],
@@ -213,7 +213,8 @@ impl Table {
         held(self.commit(grant, entry, writes, now, entropy).await)
     }
 
-    /// The licences that are to be looked at, with their tenants, at most `limit` of each shard.
+    /// The licences that are to be looked at, with their tenants, at most `limit` of each shard; each by itself,
+    /// as one may be damaged.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -221,9 +222,9 @@ impl Table {
         &self,
         limit: i32,
         now: Timestamp,
-    ) -> Result<Vec<(TenantId, License)>, StoreError> {
-        let due: Vec<Owned> = due::items(self, Due::License, limit, now).await?;
-        Ok(due.into_iter().map(|Owned { tenant, license }| (tenant, license)).collect())
+    ) -> Result<Vec<Result<(TenantId, License), StoreError>>, StoreError> {
+        let due = due::items(self, Due::License, limit, now).await?.into_iter();
+        Ok(due.map(|owned| owned.map(|Owned { tenant, license }| (tenant, license))).collect())
     }
 
     /// Keeps what a look at a licence came to: what was told, with its mails, and whether its credentials
@@ -244,7 +245,7 @@ impl Table {
         let live = self.live_credentials(tenant, before.product, now).await?;
         if live.credentials.iter().any(|credential| credential.over_seats != over) {
             let over = [(":over", AttributeValue::Bool(over))];
-            writes = writes.and(carried(&live, "SET #over_seats = :over", over));
+            writes = writes.and(carried(&live, "SET #over_seats = :over", &over));
         }
         for mail in mails {
             writes = writes.create(mail);
@@ -281,7 +282,7 @@ impl Table {
         for product in Product::ALL {
             let live = self.live_credentials(before.id, product, now).await?;
             let value = [(":suspended", AttributeValue::Bool(suspended))];
-            writes = writes.and(carried(&live, "SET #suspended = :suspended", value));
+            writes = writes.and(carried(&live, "SET #suspended = :suspended", &value));
         }
         let was = before.suspended_at.is_some();
         let entry = Entry::about("tenant", &before.id).changed("suspended", was, suspended);
@@ -348,7 +349,7 @@ fn written(tenant: TenantId, before: &License, after: &License) -> Result<Transa
 fn carried<const N: usize>(
     live: &Live,
     update: &'static str,
-    values: [(&str, AttributeValue); N],
+    values: &[(&str, AttributeValue); N],
 ) -> Transaction {
     live.credentials.iter().fold(live.unchanged(), |writes, credential| {
         let key = keys::credential(credential.id);

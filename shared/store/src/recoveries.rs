@@ -6,6 +6,7 @@ use crate::entity::{self, Entity};
 use crate::keys::{self, Due};
 use crate::table::{Item, StoreError, Table};
 use crate::transaction::{Transaction, number};
+use belfry_domain::account::Tenant;
 use belfry_domain::audit::Entry;
 use belfry_domain::id::{RecoveryId, TenantId};
 use belfry_domain::policy::Grant;
@@ -27,7 +28,8 @@ impl Entity for StopLink {
 }
 
 impl Table {
-    /// Writes a recovery down, with the mails that announce it, its record and what is `beside`.
+    /// Writes a recovery down, with the mails that announce it, its record and what is `beside`. False when
+    /// another one was, or the tenant changed, meanwhile.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -35,19 +37,26 @@ impl Table {
         &self,
         grant: &Grant,
         entry: &Entry,
-        (recovery, mails): (&Recovery, Vec<Item>),
+        (tenant, recovery, mails): (&Tenant, &Recovery, Vec<Item>),
         beside: Transaction,
         now: Timestamp,
         entropy: &dyn Entropy,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let link = StopLink { tenant: recovery.tenant, recovery: recovery.id };
         let link = entity::expiring(&keys::recovery_link(&recovery.stop), &link, recovery.acts_at)?;
-        let mut writes = Transaction::new().create(item(recovery)?).create(link).and(beside);
+        // Two at once find the same tenant, and one of them finds it changed.
+        let (before, next) = (number(tenant.version), number(tenant.version.saturating_add(1)));
+        let alone = [(":before", before), (":next", next)];
+        let set = "SET #version = :next";
+        let mut writes = Transaction::new()
+            .update(keys::tenant(tenant.id), set, "#version = :before", alone)
+            .create(item(recovery)?)
+            .create(link)
+            .and(beside);
         for mail in mails {
             writes = writes.create(mail);
         }
-        let done = self.commit(grant, entry, writes, now, entropy).await;
-        done.map_err(crate::transaction::Refused::unexpected)
+        held(self.commit(grant, entry, writes, now, entropy).await)
     }
 
     /// A tenant's recoveries. One strong query.
@@ -84,16 +93,19 @@ impl Table {
         }
     }
 
-    /// The recoveries that are due, at most 10 of each shard.
+    /// The recoveries that are due, at most 10 of each shard; each by itself, as one may be damaged.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn due_recoveries(&self, now: Timestamp) -> Result<Vec<Recovery>, StoreError> {
+    pub async fn due_recoveries(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<Result<Recovery, StoreError>>, StoreError> {
         due::items(self, Due::Recovery, 10, now).await
     }
 
-    /// Ends a recovery that changes nothing else, with its record and mails. False when it has ended
-    /// already.
+    /// Ends a recovery that changes nothing else, by [`ended`] and its mail, with its record. False when it
+    /// has ended already.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -101,15 +113,10 @@ impl Table {
         &self,
         grant: &Grant,
         entry: &Entry,
-        (before, after): (&Recovery, &Recovery),
-        mails: Vec<Item>,
+        writes: Transaction,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<bool, StoreError> {
-        let mut writes = ended(before, after)?;
-        for mail in mails {
-            writes = writes.create(mail);
-        }
         held(self.commit(grant, entry, writes, now, entropy).await)
     }
 }

@@ -141,7 +141,7 @@ impl Table {
         }
     }
 
-    /// Changes a user.
+    /// Changes a user and its person, with what is to be written `beside`.
     ///
     /// # Errors
     /// [`NotWritten`].
@@ -150,7 +150,7 @@ impl Table {
         grant: &Grant,
         entry: &Entry,
         (before, after): (&User, &User),
-        person: PersonMove<'_>,
+        (person, beside): (PersonMove<'_>, Transaction),
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<(), NotWritten> {
@@ -158,7 +158,8 @@ impl Table {
         let super_admins = more - i32::from(before.is_active_super_admin());
         let writes = counted(before.tenant, 0, super_admins)
             .and(changed_user(before, after)?)
-            .and(moved(before, person)?);
+            .and(moved(before, person)?)
+            .and(beside);
         self.write_user(grant, entry, writes, super_admins, now, entropy).await
     }
 

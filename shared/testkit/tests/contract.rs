@@ -10,6 +10,7 @@ mod sign_up;
 mod tenant;
 mod users;
 
+use belfry_api::routes::{Caller, ROUTES};
 use belfry_domain::account::Role;
 use belfry_domain::id::{CredentialId, TenantId};
 use belfry_domain::ports::Clock as _;
@@ -49,10 +50,11 @@ async fn the_main_job_speaks_as_described() {
     let token = ann_again(&house).await;
     log_out(&house, &token).await;
     licenses::over(&house, &secrets[0].1).await;
+    suspended(&house).await;
     // Each success of each route was seen, and every status that its problems name.
     let seen = house.seen.into_inner().unwrap();
-    let described = belfry_api::routes::ROUTES.iter().flat_map(|route| {
-        let problems = route.problems.iter().map(|(status, _)| *status);
+    let described = ROUTES.iter().flat_map(|route| {
+        let problems = route.problems().into_keys();
         let answers = route.answers.iter().map(|(status, _)| *status);
         answers.chain(problems).map(|status| (route.route.to_owned(), status))
     });
@@ -61,6 +63,19 @@ async fn the_main_job_speaks_as_described() {
         .map(|(route, status)| format!("{status} {route}"))
         .collect();
     assert!(unseen.is_empty(), "{unseen:#?}");
+}
+
+/// No route of the console answers to anybody of a company that is suspended.
+async fn suspended(house: &House) {
+    let tenant = house.world.tenant("Hooli").await;
+    let member = house.world.member(tenant, "gil@hooli.com", Role::SuperAdmin).await;
+    let (session, _) = house.world.session(&member).await;
+    house.suspend(tenant).await;
+    for route in ROUTES.iter().filter(|route| route.caller == Caller::Console) {
+        let asked = ask(route.route).path("product", "EPP").path("id", member.user.to_string());
+        let answer = house.at(route, asked.bearer(house.world.token_of(&session))).await;
+        assert_eq!(answer.verdict(), (403, "tenant_suspended"), "{}", route.route);
+    }
 }
 
 async fn activate(house: &House) {

@@ -50,10 +50,14 @@ enum Who {
     Product,
     /// With another tenant's.
     OtherProduct,
+    /// A super admin of the tenant, which the vendor has suspended.
+    Suspended,
+    /// With the product credential of the tenant, which is suspended.
+    SuspendedProduct,
 }
 
 impl Who {
-    const ALL: [(&str, Self); 9] = [
+    const ALL: [(&str, Self); 11] = [
         ("no token", Self::Nobody),
         ("super_admin", Self::Member(Role::SuperAdmin)),
         ("super_admin without a fresh proof", Self::Unproven),
@@ -63,7 +67,13 @@ impl Who {
         ("super_admin of another tenant", Self::Outsider),
         ("product credential", Self::Product),
         ("product credential of another tenant", Self::OtherProduct),
+        ("super_admin of a suspended tenant", Self::Suspended),
+        ("product credential of a suspended tenant", Self::SuspendedProduct),
     ];
+
+    const fn is_suspended(self) -> bool {
+        matches!(self, Self::Suspended | Self::SuspendedProduct)
+    }
 
     const fn is_foreign(self) -> bool {
         matches!(self, Self::Outsider | Self::OtherProduct)
@@ -113,22 +123,6 @@ async fn enrolled(world: &World, member: &Member) {
 }
 
 impl House {
-    /// Asks, and holds the answer against the description.
-    async fn at(&self, route: &Route, ask: Ask) -> Answer {
-        let answer = match route.function {
-            "auth" => ask.of(&self.auth).await,
-            "users" => ask.of(&self.users).await,
-            "tenant" => ask.of(&self.tenant).await,
-            "ingest" => ask.of(&self.ingest).await,
-            "dashboard" => ask.of(&self.dashboard).await,
-            "licenses" => ask.of(&self.licenses).await,
-            "onboarding" => ask.of(&self.onboarding).await,
-            other => panic!("the walk does not know the function {other}"),
-        };
-        self.description.check_answer(route.route, answer.status, &answer.text);
-        answer
-    }
-
     /// A product credential, made at the console.
     async fn credential(&self, by: &Session) -> (String, String) {
         let asked = ask(CREATE_CREDENTIAL).path("product", "EPP").bearer(&by.access);
@@ -172,8 +166,9 @@ impl Scene {
         let mut others = BTreeMap::new();
         let (own, bearer) = match who {
             Who::Nobody => (None, None),
-            Who::Product => (None, Some(secret)),
-            Who::Member(role) => {
+            Who::Product | Who::SuspendedProduct => (None, Some(secret)),
+            Who::Member(_) | Who::Suspended => {
+                let role = if let Who::Member(role) = who { role } else { Role::SuperAdmin };
                 let member = world.member(globex, "own@globex.com", role).await;
                 let own = session(world, member).await;
                 (Some(own), None)
@@ -472,6 +467,9 @@ async fn cell(route: &Route, who: Who, faults: &mut Vec<String>) -> Option<Strin
     let mut scene = Scene::new(route, who).await?;
     let asked = scene.ask(route, who).await;
     let house = &scene.house;
+    if who.is_suspended() {
+        house.suspend(scene.globex).await;
+    }
     house.bell.drain();
     house.world.imports.drain();
     let before = Stood::in_table(&house.db);

@@ -97,7 +97,14 @@ async fn a_registration_names_keys_and_accepts_both_agreements() {
             json!([{}]),
             vec![("/products/0/product", "required"), ("/products/0/product_key", "required")],
         ),
-        (json!([known, known]), vec![("/products/1/product", "duplicate")]),
+        (
+            json!([known, known]),
+            vec![("/products/1/product", "duplicate"), ("/products/1/product_key", "duplicate")],
+        ),
+        (
+            json!([{"product": "EMM", "product_key": key}, {"product": "ZTNA", "product_key": key}]),
+            vec![("/products/1/product_key", "duplicate")],
+        ),
         (
             json!([{"product": "EPP", "product_key": slip}]),
             vec![("/products/0/product_key", "invalid")],

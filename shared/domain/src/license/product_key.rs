@@ -30,6 +30,8 @@ impl FieldFault for BadProductKey {}
 /// The 32 digits, then the five further check symbols (a check is modulo 37).
 const SYMBOLS: &[u8; 37] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ*~$=U";
 const DIGITS: u32 = 20;
+/// Bytes of a key as people type it, at most.
+const LONGEST: usize = 64;
 
 impl ProductKey {
     /// A new key.
@@ -68,6 +70,9 @@ impl FromStr for ProductKey {
     /// Reads it as people type it: any case, hyphens and spaces anywhere, `O` for 0, `I` and `L`
     /// for 1.
     fn from_str(text: &str) -> Result<Self, BadProductKey> {
+        if text.len() > LONGEST {
+            return Err(BadProductKey);
+        }
         let values: Vec<u128> = text
             .bytes()
             .filter(|byte| !matches!(byte, b'-' | b' '))
@@ -213,7 +218,8 @@ impl IssuedKey {
     }
 
     /// The key held for the registration behind this link. A newer registration of the same address
-    /// takes the place of its older one.
+    /// takes the place of its older one, but holds the key no longer than that: nobody keeps a key from
+    /// others by asking again and again.
     ///
     /// # Errors
     /// [`KeyUnavailable`].
@@ -224,11 +230,16 @@ impl IssuedKey {
         now: Timestamp,
     ) -> Result<Self, KeyUnavailable> {
         let holder = hex::encode(sha256(email.as_str().as_bytes()));
-        let mine = matches!(&self.state, KeyState::Held { holder: other, .. } if *other == holder);
-        if !mine {
+        let mine = match &self.state {
+            KeyState::Held { holder: other, until, .. } if *other == holder && now < *until => {
+                Some(*until)
+            }
+            _ => None,
+        };
+        if mine.is_none() {
             self.free_at(now)?;
         }
-        let until = now.checked_add(HELD).unwrap_or(now);
+        let until = mine.or_else(|| now.checked_add(HELD).ok()).unwrap_or(now);
         Ok(self.turned(KeyState::Held { link, holder, until }))
     }
 
@@ -306,7 +317,9 @@ mod tests {
             swapped.swap(place - 1, place);
             assert_eq!(parse(&swapped).is_ok(), swapped == plain, "{swapped:?}");
         }
-        for bad in ["", "0", "?", &text[..24], &format!("{text}0")] {
+        for bad in
+            ["", "0", "?", &text[..24], &format!("{text}0"), &format!("{text}{}", " ".repeat(40))]
+        {
             assert_eq!(bad.parse::<ProductKey>(), Err(BadProductKey), "{bad}");
         }
     }

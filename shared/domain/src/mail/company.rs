@@ -3,7 +3,7 @@
 use super::{Link, Script, Words};
 use crate::license::watch::Notice;
 use crate::license::{LicenseChange, LicenseKind};
-use crate::recovery::Remedy;
+use crate::recovery::{Remedy, Stage};
 
 /// Hours that the link of a sign-up lives.
 pub(super) const SIGN_UP_HOURS: u32 = 72;
@@ -385,12 +385,12 @@ static APPOINTMENT_ANNOUNCED: Script = Script {
         ko: "[Belfry] {company} 최고 관리자 임명 예정 알림",
     },
     opening: Words {
-        en: "The support of the vendor was asked to make {whom} a super administrator of {company}. This \
+        en: "The support of the vendor was asked to make {whom} ({address}) a super administrator of {company}. This \
              happens at {acts_at} UTC. If it is not meant to happen, follow this link to stop it:",
-        ja: "{whom} 様を {company} のスーパー管理者に任命するよう、\
+        ja: "{whom} 様（{address}）を {company} のスーパー管理者に任命するよう、\
              販売元のサポートに依頼がありました。任命は {acts_at}（UTC）に実行されます。\
              意図しない場合は、以下のリンクより中止してください。",
-        ko: "{whom} 님을 {company}의 최고 관리자로 임명해 달라는 요청이 판매처 지원 센터에 \
+        ko: "{whom} 님({address})을 {company}의 최고 관리자로 임명해 달라는 요청이 판매처 지원 센터에 \
              접수되었습니다. 임명은 {acts_at}(UTC)에 실행됩니다. 의도하지 않은 것이라면 아래 링크에서 \
              중지해 주시기 바랍니다.",
     },
@@ -420,7 +420,7 @@ pub(super) const fn of_remedy(remedy: &Remedy) -> &'static Script {
     }
 }
 
-pub(super) static RECOVERY_STOPPED: Script = Script {
+static RECOVERY_STOPPED: Script = Script {
     subject: Words {
         en: "What the vendor was asked to do at {company} in Belfry was stopped",
         ja: "【Belfry】{company} 管理者復旧作業中止のお知らせ",
@@ -437,6 +437,52 @@ pub(super) static RECOVERY_STOPPED: Script = Script {
     link: None,
     closing: ASK_VENDOR,
 };
+
+static RECOVERY_DONE: Script = Script {
+    subject: Words {
+        en: "What the vendor was asked to do at {company} in Belfry was done",
+        ja: "【Belfry】{company} 管理者復旧作業完了のお知らせ",
+        ko: "[Belfry] {company} 관리자 복구 작업 완료 알림",
+    },
+    opening: Words {
+        en: "The change that the support of the vendor had announced for the administrators of {company} \
+             has been carried out. The audit trail of the console shows it.",
+        ja: "{company} の管理者について販売元のサポートが予告しておりました変更が実行されました。\
+             内容はコンソールの監査証跡でご確認いただけます。",
+        ko: "판매처 지원 센터에서 예고한 {company} 관리자 관련 변경이 실행되었습니다. 내용은 콘솔의 감사 \
+             기록에서 확인하실 수 있습니다.",
+    },
+    link: None,
+    closing: ASK_VENDOR,
+};
+
+static RECOVERY_MOOT: Script = Script {
+    subject: Words {
+        en: "What the vendor was asked to do at {company} in Belfry is no longer needed",
+        ja: "【Belfry】{company} 管理者復旧作業不要のお知らせ",
+        ko: "[Belfry] {company} 관리자 복구 작업 불필요 알림",
+    },
+    opening: Words {
+        en: "The change that the support of the vendor had announced for the administrators of {company} \
+             was not carried out: it is no longer needed, or no longer possible. Nothing has changed.",
+        ja: "{company} の管理者について販売元のサポートが予告しておりました変更は、\
+             不要または実行できない状態となったため、行われませんでした。変更は行われておりません。",
+        ko: "판매처 지원 센터에서 예고한 {company} 관리자 관련 변경은 더 이상 필요하지 않거나 실행할 수 \
+             없게 되어 실행되지 않았습니다. 변경된 사항은 없습니다.",
+    },
+    link: None,
+    closing: ASK_VENDOR,
+};
+
+/// What is said of how it has ended.
+pub(super) const fn of_end(stage: Stage) -> &'static Script {
+    match stage {
+        Stage::Stopped => &RECOVERY_STOPPED,
+        Stage::Done => &RECOVERY_DONE,
+        // One that is only announced has not ended: nobody writes of it.
+        Stage::Moot | Stage::Announced => &RECOVERY_MOOT,
+    }
+}
 
 pub(super) static SUSPENDED: Script = Script {
     subject: Words {

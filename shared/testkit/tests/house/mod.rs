@@ -2,12 +2,14 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::needless_pass_by_value,
     reason = "test code: whatever goes wrong here is a failed test"
 )]
 
 use crate::description::Description;
+use belfry_api::routes::Route;
 use belfry_domain::id::TenantId;
 use belfry_domain::ports::Clock as _;
 use belfry_runtime::events::{Events as _, SqsMessage};
@@ -171,6 +173,29 @@ impl House {
         answer
     }
 
+    /// The same of the function that the route belongs to.
+    pub(crate) async fn at(&self, route: &Route, ask: Ask) -> Answer {
+        match route.function {
+            "auth" => self.tell(&self.auth, route.route, ask).await,
+            "users" => self.tell(&self.users, route.route, ask).await,
+            "tenant" => self.tell(&self.tenant, route.route, ask).await,
+            "ingest" => self.tell(&self.ingest, route.route, ask).await,
+            "dashboard" => self.tell(&self.dashboard, route.route, ask).await,
+            "licenses" => self.tell(&self.licenses, route.route, ask).await,
+            "onboarding" => self.tell(&self.onboarding, route.route, ask).await,
+            other => panic!("the walk does not know the function {other}"),
+        }
+    }
+
+    /// Lets nobody of a tenant in.
+    pub(crate) async fn suspend(&self, tenant: TenantId) {
+        self.obeyed(json!({
+            "command": "suspend_tenant", "operator": "ops@vendor.example", "reason": "unpaid",
+            "tenant_id": tenant, "suspended": true,
+        }))
+        .await;
+    }
+
     /// The same with a body that the description allows, which no function may then refuse for its
     /// form.
     pub(crate) async fn send(
@@ -214,10 +239,16 @@ impl House {
                 "product": product, "edition": "Advance", "kind": "commercial", "seats": 100,
                 "term_days": 365, "partitions": 1}))),
         });
+        let answer = self.obeyed(command).await;
+        answer["tenant"]["id"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// What the back office answers to a command that it obeys.
+    pub(crate) async fn obeyed(&self, command: Value) -> Value {
         let mut metrics = Metrics::new("backoffice", "test");
         let answer = self.backoffice.invoked(command, &mut metrics).await.unwrap();
         assert_eq!(answer["status"], "ok", "{answer}");
-        answer["tenant"]["id"].as_str().unwrap().parse().unwrap()
+        answer
     }
 
     /// What follows `#` in the link of the latest mail.

@@ -5,9 +5,7 @@ use crate::house::{House, sign_up_form};
 use belfry_domain::account::Role;
 use belfry_domain::captcha::{Captcha, Provider, SEALED_FOR};
 use belfry_domain::product::Product;
-use belfry_runtime::events::Events as _;
 use belfry_runtime::keys::Sealer as _;
-use belfry_runtime::metrics::Metrics;
 use belfry_store::keys;
 use belfry_testkit::{Answer, ask};
 use serde_json::{Value, json};
@@ -120,12 +118,10 @@ async fn registrations(house: &House) {
     assert_eq!(held.verdict(), (409, "product_key_held"));
     // It is withdrawn while it is held.
     let key = bought["products"][0]["product_key"].as_str().unwrap().to_owned();
-    let mut metrics = Metrics::new("backoffice", "test");
     for (revoked, status, code) in [(true, 409, "product_key_revoked"), (false, 200, "")] {
         let command = json!({"command": "revoke_product_key", "operator": "Kim", "reason": "x",
             "product_key": key, "revoked": revoked});
-        let done = house.backoffice.invoked(command, &mut metrics).await.unwrap();
-        assert_eq!(done["status"], "ok", "{done}");
+        house.obeyed(command).await;
         assert_eq!(house.sign_up(CONFIRM, token.clone()).await.verdict(), (status, code));
     }
     let used = house.sign_up(REGISTRATIONS, rival.clone()).await;
@@ -148,9 +144,7 @@ async fn recovery(house: &House) {
     let command = json!({"command": "appoint_super_admin", "operator": "Kim", "reason": "left",
         "tenant_id": tenant, "first_name": "Eli", "last_name": "Stone",
         "email": "eli@hooli.example", "mobile": "+919876543212"});
-    let mut metrics = Metrics::new("backoffice", "test");
-    let announced = house.backoffice.invoked(command, &mut metrics).await.unwrap();
-    assert_eq!(announced["status"], "ok", "{announced}");
+    house.obeyed(command).await;
     house.settle().await;
     let token = json!({"token": house.mailed_token()});
     let stopped = house.send(&house.tenant, stop, ask(stop), token.clone()).await;
