@@ -33,6 +33,9 @@ PUBLIC_KEY = (
     "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEjnfggvGK1hLgVKNa0t28bnP+AEwbqYJPH8+g1bO6rK8MChQndsgJYQlxu7AwiMDzPxYM2M4Y2DZ0m3VH29TEnA=="
 )
 
+# A public key of Ed25519 (RFC 8032, section 7.1, TEST 2) in base64url.
+VENDOR_KEY = "PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"
+
 
 def read_budget():
     """Sections of `key = integer`: all that this file needs of TOML (Python 3.10 has no reader)."""
@@ -146,6 +149,9 @@ def started(binary, refuse_once=False):
         "BELFRY_SEALING_KEY_ID": "key",
         "BELFRY_CONSOLE_URL": "https://console.example",
         "BELFRY_MAIL_SENDER": "belfry@example.com",
+        "BELFRY_TRIAL_EDITION": "Standard",
+        "BELFRY_VENDOR_KEYS": VENDOR_KEY,
+        "BELFRY_PRODUCT_URLS": "EPP=https://epp.example/hand-off",
         "BELFRY_STAGE": "test",
     }
     with tempfile.TemporaryDirectory() as folder:

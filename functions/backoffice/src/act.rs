@@ -1,7 +1,7 @@
 //! The sweep: carries out the recoveries whose day is over.
 
 use crate::App;
-use crate::recoveries::{Company, entry};
+use crate::recoveries::Company;
 use belfry_api::Problem;
 use belfry_domain::account::{Role, Source, Status, Tenant, User};
 use belfry_domain::audit::Entry;
@@ -53,6 +53,7 @@ impl App {
         let done = match &recovery.remedy {
             Remedy::ResetTwoFactor { user } => work.reset(*user).await?,
             Remedy::Appoint(appointee) => work.appoint(appointee).await?,
+            Remedy::Appointed { .. } => false,
         };
         if !done {
             work.give_up().await?;
@@ -80,14 +81,14 @@ impl Work<'_> {
         let letter = Letter::RecoveryEnded { company: company.clone(), stage };
         let (to, now) = (registered_email, self.now);
         let (mail, item) = self.app.post.notice(to, *language, letter, now)?;
-        Ok((ended(self.recovery, &self.recovery.at(stage))?.create(item), mail))
+        Ok((ended(self.recovery, &self.recovery.ended(stage))?.create(item), mail))
     }
 
     /// Ends it with nothing done.
     async fn give_up(self) -> Result<(), Problem> {
         let (now, entropy) = (self.now, self.app.entropy.as_ref());
         let entry =
-            entry(self.recovery).changed("stage", self.recovery.stage.name(), Stage::Moot.name());
+            self.recovery.record().changed("stage", self.recovery.stage.name(), Stage::Moot.name());
         let (writes, mail) = self.end(Stage::Moot)?;
         if !self.app.table.end_recovery(self.grant, &entry, writes, now, entropy).await? {
             return Err(busy());
@@ -157,6 +158,9 @@ impl Work<'_> {
         let guest = desk.guest(&app.table, &appointee.email).await?;
         let (invited, new) = (Some(guest.invited()), new_user(appointee));
         let user = User::new(company.tenant.id, new, Source::Manual, invited, now, entropy);
+        // The one that the announcement is about, so that an erasure finds that too.
+        let taken = app.table.user(company.tenant.id, appointee.user).await?.is_some();
+        let user = if taken { user } else { User { id: appointee.user, ..user } };
         let (invite, invitation) = desk.invite(guest, &user).await?;
         let entry = self.about(&user).set("role", user.role.name());
         let (beside, mail) = self.end(Stage::Done)?;

@@ -5,7 +5,6 @@ use crate::App;
 use belfry_api::fields::Fields;
 use belfry_api::{Problem, answer};
 use belfry_domain::account::{Factor, Identity, Role, Status, Tenant, User};
-use belfry_domain::audit::Entry;
 use belfry_domain::business_email::{NOT_BUSINESS, is_business};
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{OutboxId, RecoveryId, TenantId, UserId};
@@ -136,15 +135,21 @@ pub(crate) async fn appoint(app: &App, command: AppointCommand) -> Result<Value,
         fields.fault("/email", "business_email_required", NOT_BUSINESS);
     }
     let mobile = fields.read("/mobile", &command.mobile);
+    let user = UserId::new(app.clock.now(), app.entropy.as_ref());
     let wanted = || {
         let (first_name, last_name) = (first_name?, last_name?);
-        let appointee = Appointee { first_name, last_name, email: email?, mobile: mobile? };
+        let (email, mobile) = (email?, mobile?);
+        let appointee = Appointee { user, first_name, last_name, email, mobile };
         Some((staff?, tenant?, appointee))
     };
     let wanted = wanted();
     let ((staff, reason), tenant, appointee) = fields.finish(wanted)?;
     let company = Company::of(app, tenant).await?;
     alone(app, tenant).await?;
+    let appointee = match app.table.user_at(tenant, &appointee.email).await? {
+        Some(user) => Appointee { user, ..appointee },
+        None => appointee,
+    };
     if company.super_admins().any(|user| user.email == appointee.email) {
         return Err(NotNeeded::AlreadySuperAdmin.into());
     }
@@ -196,7 +201,7 @@ async fn announce(
     let ids: Vec<OutboxId> = mails.iter().map(|mail| mail.id).collect();
     let items: Vec<Item> = mails.iter().map(outbox::item).collect::<Result<_, _>>()?;
     let log = back_office_log(staff, action, recovery.tenant, reason, now, entropy)?;
-    let entry = entry(&recovery).set("stage", recovery.stage.name());
+    let entry = recovery.record().set("stage", recovery.stage.name());
     let announced = (&company.tenant, &recovery, items);
     if !app.table.announce_recovery(&grant, &entry, announced, log, now, entropy).await? {
         return Err(Problem::busy("The company is being changed at this moment; try again."));
@@ -210,21 +215,12 @@ async fn announce(
         "remedy": recovery.remedy.name(),
         "user_id": match &recovery.remedy {
             Remedy::ResetTwoFactor { user } => Some(*user),
-            Remedy::Appoint(_) => None,
+            Remedy::Appoint(_) | Remedy::Appointed { .. } => None,
         },
         "acts_at": answer::time(recovery.acts_at),
         "told": ids.len(),
         "not_told": not_told,
     }}))
-}
-
-/// The record of a recovery.
-pub(crate) fn entry(recovery: &Recovery) -> Entry {
-    let entry = Entry::about("recovery", &recovery.id).set("remedy", recovery.remedy.name());
-    match &recovery.remedy {
-        Remedy::ResetTwoFactor { user } => entry.set("user", user.to_string()),
-        Remedy::Appoint(appointee) => entry.personal("email", appointee.email.as_str()),
-    }
 }
 
 /// Whom to tell, each in the own language: the registered address, and the admins.

@@ -131,7 +131,7 @@ async fn sign_up(
     guard::is_person(app, request, &body.captcha).await?;
     let secret = Secret::new(app.entropy.as_ref());
     // Whose product keys are none uses up nobody's mails.
-    held_keys(app, &sign_up, secret.hash(), now).await?;
+    let mut keys = held_keys(app, &sign_up, secret.hash(), now).await?;
     guard::count_mail(app, &sign_up.email).await?;
     let reader =
         Reader { first_name: sign_up.first_name.clone(), last_name: sign_up.last_name.clone() };
@@ -140,13 +140,13 @@ async fn sign_up(
     let (to, language) = (&sign_up.email, sign_up.language);
     let mail = app.post.mail(Draft { to, language, letter, link }, now).await?;
     for _ in 0..LOOKS {
-        let keys = held_keys(app, &sign_up, secret.hash(), now).await?;
         let (hash, item) = (secret.hash(), outbox::item(&mail)?);
         let entropy = app.entropy.as_ref();
         if app.table.keep_sign_up(&hash, &sign_up, &keys, item, entropy).await? {
             app.post.ring(mail.id).await;
             return Ok(answer::json(202, &Accepted { status: "accepted" }));
         }
+        keys = held_keys(app, &sign_up, secret.hash(), now).await?;
     }
     Err(Problem::busy("A product key is being registered elsewhere; try again."))
 }

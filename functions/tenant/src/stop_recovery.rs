@@ -4,7 +4,6 @@
 use crate::App;
 use belfry_api::auth::origin;
 use belfry_api::{Body, Problem, Request, Response, answer, request};
-use belfry_domain::audit::Entry;
 use belfry_domain::mail::Letter;
 use belfry_domain::policy;
 use belfry_domain::recovery::Stage;
@@ -34,10 +33,9 @@ pub(crate) async fn stop_recovery(app: &App, request: &Request) -> Result<Respon
     let letter = Letter::RecoveryEnded { company: tenant.company.clone(), stage: Stage::Stopped };
     let (to, language) = (&tenant.registered_email, tenant.language);
     let (mail, item) = post::notice(to, language, letter, now, entropy)?;
-    let after = recovery.at(Stage::Stopped);
-    let entry = Entry::about("recovery", &recovery.id)
-        .set("remedy", recovery.remedy.name())
-        .changed("stage", recovery.stage.name(), after.stage.name());
+    let after = recovery.ended(Stage::Stopped);
+    let (was, is) = (recovery.stage.name(), after.stage.name());
+    let entry = recovery.record().changed("stage", was, is);
     let writes = ended(&recovery, &after)?.create(item);
     if !app.table.end_recovery(&grant, &entry, writes, now, entropy).await? {
         return Err(link_gone());

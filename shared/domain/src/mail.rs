@@ -709,7 +709,7 @@ impl Letter {
             }
             ("address", Self::RecoveryAnnounced { remedy, .. }) => match remedy.as_ref() {
                 Remedy::Appoint(appointee) => appointee.email.as_str().to_owned(),
-                Remedy::ResetTwoFactor { .. } => String::new(),
+                Remedy::ResetTwoFactor { .. } | Remedy::Appointed { .. } => String::new(),
             },
             ("acts_at", Self::RecoveryAnnounced { acts_at, .. }) => {
                 acts_at.strftime("%Y-%m-%d %H:%M").to_string()
@@ -924,10 +924,13 @@ mod tests {
                         let Reader { first_name, last_name } = reader.clone();
                         let email = "ann@example.com".parse().unwrap();
                         let mobile = "+919876543210".parse().unwrap();
-                        let appointee = Appointee { first_name, last_name, email, mobile };
+                        let user = UserId::new(Timestamp::UNIX_EPOCH, &Ones);
+                        let appointee = Appointee { user, first_name, last_name, email, mobile };
                         announced(company, reader, Remedy::Appoint(appointee))
                     }
-                    Remedy::Appoint(_) => Letter::RecoveryEnded { company, stage: Stage::Stopped },
+                    Remedy::Appoint(_) | Remedy::Appointed { .. } => {
+                        Letter::RecoveryEnded { company, stage: Stage::Stopped }
+                    }
                 },
                 Letter::RecoveryEnded { stage: Stage::Stopped, .. } => {
                     Letter::RecoveryEnded { company, stage: Stage::Done }
@@ -1041,6 +1044,22 @@ mod tests {
                 for name in placeholders(words.en) {
                     assert_ne!(letter.value(name, Language::En), "", "{name} in {letter:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn an_appointment_names_the_address_that_will_get_in() {
+        for language in Language::ALL {
+            let mails = mails(language, "Ann", "Lee", "Acme");
+            let appoints = |mail: &&Mail| match &mail.letter {
+                Letter::RecoveryAnnounced { remedy, .. } => matches!(**remedy, Remedy::Appoint(_)),
+                _ => false,
+            };
+            let mail = mails.iter().find(appoints).unwrap();
+            let Rendered { text, html, .. } = render(mail, LINK);
+            for said in [text, html] {
+                assert!(said.contains("ann@example.com"), "{said}");
             }
         }
     }

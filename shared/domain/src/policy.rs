@@ -696,7 +696,7 @@ pub fn begin(sign_up: &SignUp, first: &User, now: Timestamp, origin: Origin) -> 
 pub fn act(recovery: &Recovery, now: Timestamp) -> Option<Grant> {
     let action = match recovery.remedy {
         Remedy::ResetTwoFactor { .. } => Action::ResetSuperAdmin,
-        Remedy::Appoint(_) => Action::AppointSuperAdmin,
+        Remedy::Appoint(_) | Remedy::Appointed { .. } => Action::AppointSuperAdmin,
     };
     let origin = Origin { request_id: recovery.request_id.clone(), source_address: None };
     let staff = BackOffice { operator: recovery.operator.clone(), origin };

@@ -2,6 +2,7 @@
 //! one's second factor or appoint another one. All admins and the registered address are told, and it
 //! acts 24 hours later, unless somebody of them stops it.
 
+use crate::audit::Entry;
 use crate::email::EmailAddress;
 use crate::failure::{Failure, FailureKind};
 use crate::id::{RecoveryId, TenantId, UserId};
@@ -29,6 +30,11 @@ pub enum Remedy {
     },
     /// Whoever has this address becomes super admin.
     Appoint(Appointee),
+    /// That is over; the trail says of whom, until the user is erased.
+    Appointed {
+        /// As which user.
+        user: UserId,
+    },
 }
 
 impl Remedy {
@@ -36,7 +42,15 @@ impl Remedy {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::ResetTwoFactor { .. } => "reset_two_factor",
-            Self::Appoint(_) => "appoint",
+            Self::Appoint(_) | Self::Appointed { .. } => "appoint",
+        }
+    }
+
+    /// The user that it is about.
+    pub const fn user(&self) -> UserId {
+        match self {
+            Self::ResetTwoFactor { user } | Self::Appointed { user } => *user,
+            Self::Appoint(appointee) => appointee.user,
         }
     }
 }
@@ -44,6 +58,8 @@ impl Remedy {
 /// Somebody who is to become super admin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Appointee {
+    /// As which user of the company: one that it has, or will have.
+    pub user: UserId,
     /// First name.
     pub first_name: PersonName,
     /// Last name.
@@ -107,10 +123,25 @@ pub struct Recovery {
 }
 
 impl Recovery {
-    /// The same at another stage.
+    /// The same when it has ended so. Nobody is named any longer.
     #[must_use]
-    pub fn at(&self, stage: Stage) -> Self {
-        Self { stage, version: self.version.saturating_add(1), ..self.clone() }
+    pub fn ended(&self, stage: Stage) -> Self {
+        let remedy = match &self.remedy {
+            Remedy::Appoint(appointee) => Remedy::Appointed { user: appointee.user },
+            other => other.clone(),
+        };
+        Self { stage, remedy, version: self.version.saturating_add(1), ..self.clone() }
+    }
+
+    /// What audit records say of it: about its user, so that an erasure finds who is named.
+    pub fn record(&self) -> Entry {
+        let entry = Entry::about("user", &self.remedy.user())
+            .set("recovery", self.id.to_string())
+            .set("remedy", self.remedy.name());
+        match &self.remedy {
+            Remedy::Appoint(appointee) => entry.personal("email", appointee.email.as_str()),
+            _ => entry,
+        }
     }
 
     /// When everybody was told.

@@ -14,6 +14,7 @@ use belfry_domain::secret::Secret;
 use belfry_domain::text::CompanyName;
 use belfry_store::sessions::PersonChange;
 use belfry_store::transaction::Transaction;
+use belfry_store::users::unchanged;
 use belfry_store::{StoreError, Table, outbox};
 use jiff::Timestamp;
 
@@ -80,7 +81,8 @@ impl Reset<'_> {
         let change = PersonChange {
             mails: vec![item],
             notes: others.map(|membership| (membership.tenant, note(membership.user))).collect(),
-            beside,
+            // Somebody else's role may not be ours to reset.
+            beside: unchanged(user).and(beside),
             ..PersonChange::new(identity, &after, memberships)
         };
         let entry = self.entry().set("two_factor", "reset");

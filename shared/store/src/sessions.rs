@@ -89,7 +89,8 @@ impl<'a> PersonChange<'a> {
     }
 
     fn writes(self) -> Result<Transaction, StoreError> {
-        let mut writes = changed_identity(self.before, self.after)?;
+        // Before what is also set: of an item that `beside` checks, it becomes part.
+        let mut writes = changed_identity(self.before, self.after)?.and(self.beside);
         if let Some(Session { identity, id, .. }) = self.within {
             writes = writes.check(keys::session(*identity, *id), "attribute_exists(pk)", []);
         }
@@ -115,7 +116,7 @@ impl<'a> PersonChange<'a> {
         for (tenant, access) in &self.notes {
             writes = writes.create(audit::access_item(Some(*tenant), access)?);
         }
-        Ok(writes.and(self.beside))
+        Ok(writes)
     }
 }
 

@@ -314,6 +314,12 @@ pub(crate) fn changed_user(before: &User, after: &User) -> Result<Transaction, S
     Ok(Transaction::new().differ(key, forms, "#version = :version", version))
 }
 
+/// Holds as long as a user is as it was looked at.
+pub fn unchanged(user: &User) -> Transaction {
+    let version = [(":version", number(user.version))];
+    Transaction::new().check(keys::user(user.tenant, user.id), "#version = :version", version)
+}
+
 /// The write of a tenant's counters: so many more users, so many more active super admins.
 pub(crate) fn counted(tenant: TenantId, users: i32, super_admins: i32) -> Transaction {
     let (key, none) = (keys::tenant(tenant), Transaction::new());

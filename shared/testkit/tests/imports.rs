@@ -406,7 +406,15 @@ async fn who_may_no_longer_import_stops_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_demoted_while_it_runs_stops_it_there() {
+async fn who_is_demoted_or_suspended_while_it_runs_stops_it_there() {
+    // The write of the second batch holds the importer as it was; that a tenant is suspended is seen by the
+    // third.
+    for (suspended, expected) in [(false, 20), (true, 40)] {
+        stopped_by(suspended, expected).await;
+    }
+}
+
+async fn stopped_by(suspended: bool, expected: u64) {
     let world = World::new();
     let (tenant, ann, token) = globex(&world, Role::Admin).await;
     let boss = world.member(tenant, "boss@globex.example", Role::SuperAdmin).await;
@@ -427,17 +435,23 @@ async fn who_is_demoted_while_it_runs_stops_it_there() {
         for held in held {
             writes += usize::from(held.call.operation == "TransactWriteItems");
             // Behind lease, decision and the first batch.
-            if writes == 4 {
+            if writes == 4 && suspended {
+                let key = keys::tenant(tenant);
+                let found: Tenant = world.get(&key).await.unwrap();
+                world.put(&key, &Tenant { suspended_at: Some(world.now()), ..found }).await;
+            } else if writes == 4 {
                 world.change(&ann, |user| user.role = Role::ReadOnly).await;
             }
             gate.release(held.ticket, Verdict::Proceed);
         }
     }
     run.await.unwrap().unwrap();
+    let found: Tenant = world.get(&keys::tenant(tenant)).await.unwrap();
+    world.put(&keys::tenant(tenant), &Tenant { suspended_at: None, ..found }).await;
     let told = progress(&world, &world.token(&boss).await, &id).await;
     assert_eq!(told.at("/state"), "stopped", "{}", told.text);
     let written = told.json["rows"]["imported"].as_u64().unwrap();
-    assert_eq!(written, 20, "{}", told.json["rows"]);
+    assert_eq!(written, expected, "{}", told.json["rows"]);
     assert_eq!(u64::from(counted(&world, tenant).await), 2 + written);
 }
 

@@ -10,6 +10,7 @@ mod canary;
 mod confirm;
 mod costs;
 mod enrolment;
+mod launch;
 mod log_in;
 mod log_out;
 mod own_two_factor;

@@ -6,11 +6,20 @@
     reason = "a failed test says so by a panic"
 )]
 
+mod activation_keys;
+mod appointments;
+mod captcha;
+mod licenses;
+mod product_keys;
+mod recoveries;
+mod resets;
+mod tenants;
+
 use backoffice::App;
 use belfry_domain::account::{Identity, IdleLimit, Link, LinkPurpose, Role, Status, Tenant, User};
 use belfry_domain::audit::{Head, verify};
 use belfry_domain::credential::{Credential, CredentialToken, Scope};
-use belfry_domain::id::TenantId;
+use belfry_domain::id::{CredentialId, TenantId};
 use belfry_domain::license::{License, ProductKey};
 use belfry_domain::outbox::Outgoing;
 use belfry_domain::product::Product;
@@ -19,14 +28,16 @@ use belfry_runtime::events::handle;
 use belfry_runtime::keys::Sealer as _;
 use belfry_runtime::metrics::Metrics;
 use belfry_runtime::vendor::Ed25519;
-use belfry_store::keys;
+use belfry_store::audit::Kept;
+use belfry_store::{Table, keys};
 use belfry_testkit::{
-    Call, FakeSealer, MemoryDoorbell, Turnstile, Vendor, Verdict, World, in_lockstep,
+    Call, Crash, FakeSealer, MemoryDoorbell, Moment, Turnstile, Vendor, Verdict, World, in_lockstep,
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 struct Office {
     world: World,
@@ -39,22 +50,100 @@ struct Office {
 fn office() -> Office {
     let world = World::new();
     let (sealer, bell, vendor) = (world.sealer.clone(), world.bell.clone(), Vendor::new());
-    let app = App {
-        table: world.table(),
+    let app = app_over(&world, &vendor, world.table());
+    Office { world, sealer, bell, vendor, app }
+}
+
+fn app_over(world: &World, vendor: &Vendor, table: Table) -> App {
+    App {
+        table,
         post: world.post(),
-        pinned: vec![vendor.key()],
+        pinned: vec![Vendor::new().key(), vendor.key()],
         signatures: Arc::new(Ed25519),
         local: false,
         clock: Arc::new(world.clock.clone()),
         entropy: world.entropy.clone(),
-    };
-    Office { world, sealer, bell, vendor, app }
+    }
+}
+
+/// A command of Kim's, for a reason.
+fn command(name: &str, mut fields: Value) -> Value {
+    fields["command"] = name.into();
+    fields["operator"] = "Kim".into();
+    fields["reason"] = "ticket 7".into();
+    fields
+}
+
+async fn said(app: &App, command: &Value) -> Value {
+    let mut metrics = Metrics::new("backoffice", "test");
+    handle(app, &command.to_string(), &mut metrics).await.unwrap()
 }
 
 impl Office {
+    /// The function over this handle to the table.
+    fn over(&self, table: Table) -> App {
+        app_over(&self.world, &self.vendor, table)
+    }
+
+    /// The function in a process that dies so.
+    fn dying(&self, crash: &Arc<Crash>) -> App {
+        self.over(self.world.db.shared("backoffice", crash.clone()).table())
+    }
+
     async fn say(&self, command: &Value) -> Value {
-        let mut metrics = Metrics::new("backoffice", "test");
-        handle(&self.app, &command.to_string(), &mut metrics).await.unwrap()
+        said(&self.app, command).await
+    }
+
+    /// The code of a refusal, which has written nothing.
+    async fn refused(&self, command: &Value) -> String {
+        let before = self.world.db.dump();
+        let answer = self.say(command).await;
+        assert_eq!(answer["status"], "error", "{command}: {answer}");
+        assert_eq!(self.world.db.dump(), before, "{command}");
+        let problem = &answer["problem"];
+        assert!(problem["title"].is_string() && problem["detail"].is_string());
+        problem["code"].as_str().unwrap().to_owned()
+    }
+
+    /// The faults of a command, which has written nothing.
+    async fn faults(&self, command: &Value) -> Vec<String> {
+        assert_eq!(self.refused(command).await, "invalid", "{command}");
+        let answer = self.say(command).await;
+        let errors = answer["problem"]["errors"].as_array().unwrap();
+        let fault = |e: &Value| [&e["pointer"], &e["code"]].map(|t| t.as_str().unwrap()).join(" ");
+        errors.iter().map(fault).collect()
+    }
+
+    /// The back office's log, the oldest line first: what was done, and to which tenant or what else. All of
+    /// it was Kim, and says why.
+    fn log(&self) -> Vec<[String; 2]> {
+        let text = |item: &Value, name: &str| item[name]["S"].as_str().unwrap_or("").to_owned();
+        let lines = self.world.db.dump_of("BO#");
+        let told = lines.iter().map(|line| {
+            assert_eq!([text(line, "operator"), text(line, "reason")], ["Kim", "ticket 7"]);
+            assert!(text(line, "request_id").len() > 20, "{line}");
+            [text(line, "action"), text(line, "tenant") + &text(line, "subject")]
+        });
+        told.collect()
+    }
+
+    /// The tenant's licence for EPP.
+    async fn license(&self, tenant: TenantId) -> License {
+        self.world.table().license(tenant, Product::Epp).await.unwrap().unwrap()
+    }
+
+    async fn credential(&self, id: CredentialId) -> Credential {
+        self.world.table().credential(id).await.unwrap().unwrap()
+    }
+
+    /// The last record of a tenant: its action and what changed. It says that the vendor's staff did it; who
+    /// that was says only its erasable part.
+    async fn record(&self, tenant: TenantId) -> (String, Value) {
+        let (mut record, personal) = self.trail(tenant).await.pop().unwrap();
+        assert_eq!(record["actor"], json!({"kind": "back_office"}));
+        assert_eq!(personal["values"]["operator"], "Kim");
+        assert!(!record.to_string().contains("Kim"));
+        (record["action"].as_str().unwrap().to_owned(), record["changes"].take())
     }
 
     /// The one activation mail: to whom, in which language, its link opened.
@@ -73,8 +162,49 @@ impl Office {
         let texts = records.iter().map(|r| (r.text.as_str(), r.personal.as_deref()));
         assert_eq!(verify(&Head::EMPTY, texts), Ok(head));
         let json = |text: &str| serde_json::from_str(text).unwrap();
-        records.iter().map(|r| (json(&r.text), json(r.personal.as_deref().unwrap()))).collect()
+        let whole = |r: &Kept| (json(&r.text), json(r.personal.as_deref().unwrap_or("null")));
+        records.iter().map(whole).collect()
     }
+}
+
+/// Runs once for each crash of a process, before and after its every call, until it ends before the crash
+/// comes; tells how often it crashed. A run says whether it was well.
+async fn at_every_crash(mut run: impl AsyncFnMut(Arc<Crash>) -> bool) -> usize {
+    let mut crashes = 0;
+    for moment in [Moment::Before, Moment::After] {
+        for at in 0.. {
+            let crash = Arc::new(Crash::new(at, moment));
+            let well = run(crash.clone()).await;
+            assert!(well || crash.happened(), "{moment:?} {at}");
+            if !crash.happened() {
+                break;
+            }
+            crashes += 1;
+        }
+    }
+    crashes
+}
+
+/// Lets a task look and stop before its first write, a rival do what it does meanwhile, and then the task go
+/// on. For tests with `start_paused = true`.
+async fn overtaken<T>(
+    gate: &Arc<Turnstile>,
+    task: JoinHandle<T>,
+    rival: impl Future<Output = ()>,
+) -> T {
+    loop {
+        let held = gate.settle().await;
+        if held.iter().any(|held| held.call.operation == "TransactWriteItems") {
+            break;
+        }
+        assert!(!task.is_finished(), "it never wrote");
+        for held in held {
+            gate.release(held.ticket, Verdict::Proceed);
+        }
+    }
+    rival.await;
+    gate.open();
+    task.await.unwrap()
 }
 
 fn create() -> Value {
@@ -187,18 +317,7 @@ async fn a_known_person_is_invited_once_more_and_stays_as_they_are() {
 #[tokio::test]
 async fn every_fault_at_once_and_nothing_written() {
     let office = office();
-    let faults = async |command: Value| {
-        let answer = office.say(&command).await;
-        assert_eq!(answer["status"], "error", "{answer}");
-        let problem = &answer["problem"];
-        assert!(problem["title"].is_string() && problem["detail"].is_string());
-        problem["errors"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|e| format!("{} {}", e["pointer"].as_str().unwrap(), e["code"].as_str().unwrap()))
-            .collect::<Vec<_>>()
-    };
+    let faults = async |command: Value| office.faults(&command).await;
     assert_eq!(
         faults(json!({"command": "create_tenant"})).await,
         [

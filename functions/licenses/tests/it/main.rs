@@ -3,6 +3,7 @@
 
 mod activation;
 mod adding;
+mod costs;
 mod reading;
 
 use belfry_domain::account::Role;

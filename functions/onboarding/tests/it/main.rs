@@ -7,6 +7,7 @@
 )]
 
 mod confirmation;
+mod costs;
 mod forms;
 mod guards;
 

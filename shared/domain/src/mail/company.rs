@@ -416,7 +416,7 @@ const STOP_CLOSING: Words = Words {
 pub(super) const fn of_remedy(remedy: &Remedy) -> &'static Script {
     match remedy {
         Remedy::ResetTwoFactor { .. } => &RESET_ANNOUNCED,
-        Remedy::Appoint(_) => &APPOINTMENT_ANNOUNCED,
+        Remedy::Appoint(_) | Remedy::Appointed { .. } => &APPOINTMENT_ANNOUNCED,
     }
 }
 
