@@ -49,6 +49,9 @@ pub(crate) async fn issue(app: &App, command: Issue) -> Result<Value, Problem> {
         Ok(_) => {}
     }
     let ((staff, reason), key) = fields.finish(staff.zip(key.ok()))?;
+    if app.table.spent(key.id).await?.is_some() {
+        return Err(spent());
+    }
     let subject = Subject { tenant: None, other: Some(key.id.to_string()) };
     let action = Action::IssueActivationKey;
     let log = back_office_log(&staff, action, subject, &reason, now, entropy)?;
@@ -77,9 +80,12 @@ pub(crate) async fn revoke(app: &App, command: Revoke) -> Result<Value, Problem>
     let action = Action::RevokeActivationKey;
     let log = back_office_log(&staff, action, subject, &reason, now, entropy)?;
     if !app.table.withdraw_activation_key(id, log, entropy).await? {
-        let detail = "It was redeemed or withdrawn already.";
-        return Err(Problem::new(409, "activation_key_used", detail));
+        return Err(spent());
     }
     tracing::info!(activation_key.id = %id, "activation key withdrawn");
     Ok(json!({"status": "ok", "activation_key": {"id": id, "revoked": true}}))
+}
+
+fn spent() -> Problem {
+    Problem::new(409, "activation_key_used", "It was redeemed or withdrawn already.")
 }

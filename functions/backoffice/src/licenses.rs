@@ -13,7 +13,7 @@ use belfry_domain::product::Product;
 use belfry_domain::telemetry::stream::Partitions;
 use belfry_domain::text::{Edition, Reason};
 use belfry_store::licenses;
-use belfry_store::tenants::back_office_log;
+use belfry_store::tenants::{Subject, back_office_log};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -116,7 +116,8 @@ pub(crate) async fn changed(
         let letter = Letter::LicenseChanged { company, change: line.change, license };
         let (to, language) = (&found.registered_email, found.language);
         let (mail, item) = app.post.notice(to, language, letter, now)?;
-        let log = back_office_log(staff, action, tenant, reason, now, entropy)?.create(item);
+        let subject = Subject { tenant: Some(tenant), other: Some(product.name().to_owned()) };
+        let log = back_office_log(staff, action, subject, reason, now, entropy)?.create(item);
         let entry = licenses::changed(&before, &after);
         let forms = (&before, &after, used);
         if app.table.change_license(&grant, &entry, forms, log, now, entropy).await? {

@@ -6,6 +6,8 @@ use belfry_api::fields::Fields;
 use belfry_domain::captcha::{Captcha, Provider, SEALED_FOR};
 use belfry_domain::policy::Action;
 use belfry_store::tenants::{Subject, back_office_log};
+use http::Uri;
+use http::uri::Authority;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -62,12 +64,13 @@ pub(crate) async fn set_captcha(app: &App, command: Command) -> Result<Value, Pr
 
 /// The address of a custom provider: over HTTPS; on a local stack also of this machine.
 fn custom(app: &App, fields: &mut Fields, url: &str) -> Option<String> {
-    let local = |url: &str| {
-        let rest = url.strip_prefix("http://127.0.0.1:");
-        rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-    };
-    let fits = url.len() <= MOST
-        && (url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty())
-            || (app.local && local(url)));
+    let parsed = url.parse::<Uri>().ok().filter(|_| url.len() <= MOST);
+    let fits = parsed.is_some_and(|uri| {
+        let scheme = uri.scheme_str().unwrap_or_default();
+        let authority = uri.authority().map(Authority::as_str).unwrap_or_default();
+        let local = app.local && uri.host() == Some("127.0.0.1") && uri.port().is_some();
+        let plain = !authority.is_empty() && !authority.contains('@');
+        plain && (scheme == "https" || (scheme == "http" && local))
+    });
     fields.want(fits.then(|| url.to_owned()), "/verify_url", "An https:// address.")
 }

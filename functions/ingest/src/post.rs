@@ -20,7 +20,6 @@ const MEDIA_TYPE: &str = "application/cloudevents-batch+json";
 pub(crate) async fn telemetry(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
     let credential = authenticate(app, request, now).await?;
-    credential.licensed(now)?;
     check_media_type(request)?;
     let body = batch::inflate(request.body())?;
     let batch_id = batch::batch_id(idempotency_key(request)?, &body)?;
@@ -55,12 +54,14 @@ pub(crate) async fn telemetry(app: &App, request: &Request) -> Result<Response<B
     ))
 }
 
-/// The credential of the request; every fault of it is the same 401.
+/// The credential of the request, if its tenant and licence are good; every fault of its own is the same
+/// 401. What is refused is no use of it.
 async fn authenticate(app: &App, request: &Request, now: Timestamp) -> Result<Credential, Problem> {
     let token: CredentialToken =
         request::bearer(request).and_then(|token| token.parse().ok()).ok_or(NotAuthenticated)?;
     let found = app.table.credential(token.id).await?;
     let credential = Credential::check(found, &token, Scope::TelemetryWrite, now)?;
+    credential.licensed(now)?;
     // Bookkeeping, at most hourly: its failure is no reason to refuse telemetry.
     if let Err(error) = app.table.touch_credential(&credential, now).await {
         tracing::warn!(error = belfry_runtime::log::whole(&error), "last use not written");

@@ -137,7 +137,7 @@ impl Issue {
             (self.seats, self.days),
             now.checked_add(valid).doing("--valid-days")?,
         )
-        .doing("no such activation key")?;
+        .doing("no activation key has such terms")?;
         let key = signer.public().await?;
         let payload = draft
             .payload(&key)

@@ -68,10 +68,10 @@ impl Ask for SuperAdmin {
             Self::Reset(_) => "The second factor is reset".to_owned(),
             Self::Appoint(new) => format!("{} becomes super admin", new.email),
         };
-        let [id, acts_at, told] =
-            ["id", "acts_at", "told"].map(|field| said(answer, &format!("/recovery/{field}")));
+        let [id, acts_at, told, not_told] = ["id", "acts_at", "told", "not_told"]
+            .map(|field| said(answer, &format!("/recovery/{field}")));
         format!(
-            "{what} at {acts_at} ({id})\nTold by mail: {told}. A link in the mail stops it until then."
+            "{what} at {acts_at} ({id})\nTold by mail: {told}; admins beyond the limit, not told: {not_told}. A link in the mail stops it until then."
         )
     }
 }

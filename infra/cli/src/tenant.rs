@@ -41,7 +41,10 @@ impl Ask for Tenant {
     }
 
     fn text(&self, answer: &Value) -> String {
-        let told = "Its registered address has been told by mail.";
+        let told = match answer.get("changed") {
+            Some(Value::Bool(false)) => "It was so before.",
+            _ => "Its registered address has been told by mail.",
+        };
         match self {
             Self::Create(_) => created(answer),
             Self::List(_) => tenants::table(answer),

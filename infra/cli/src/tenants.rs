@@ -64,7 +64,7 @@ pub(crate) fn table(answer: &Value) -> String {
         }
     }
     if let Some(next) = answer.get("next").and_then(Value::as_str) {
-        let _ = writeln!(page, "\nThe next page: belfry tenant list --after {next}");
+        let _ = writeln!(page, "\nThe next page: the same with --after {next}");
     }
     page
 }
@@ -97,7 +97,7 @@ mod tests {
         for shown in ["15,000  suspended", "1,000,000 seats to 2027-11-22", "FGHJK-M"] {
             assert!(page.contains(shown), "{page}");
         }
-        assert!(page.ends_with(&format!("tenant list --after {id}\n")), "{page}");
+        assert!(page.ends_with(&format!("the same with --after {id}\n")), "{page}");
         let end = table(&json!({"tenants": [], "next": null}));
         assert_eq!(end, "There are no more tenants.");
     }

@@ -73,6 +73,11 @@ pub fn bearer(request: &Request) -> Option<&str> {
 pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     of_media(request, "application/json")?;
     let bytes: &[u8] = request.body();
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        // A type would take its fields by their order.
+        let error = FieldError::new("", "invalid", "The body has to be a JSON object.");
+        return Err(Problem::invalid(vec![error]));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = pointer(error.path());

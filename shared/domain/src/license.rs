@@ -255,10 +255,10 @@ pub enum Unfit {
     #[error("this activation key is not valid here; compare it with what you were sent")]
     Foreign,
     /// A conversion of what is no trial.
-    #[error("this key converts a trial, and the licence is commercial already")]
+    #[error("this is for a trial, and the licence is commercial already")]
     NoTrial,
     /// A renewal or an extension of a trial.
-    #[error("this key is for a commercial licence; convert the trial first")]
+    #[error("this is for a commercial licence; convert the trial first")]
     StillTrial,
     /// An extension of what is over.
     #[error("the licence is over; renew it first")]

@@ -297,9 +297,14 @@ pub fn summary(license: &License) -> serde_json::Value {
         "edition": license.edition.as_str(),
         "kind": license.kind.name(),
         "seats": license.seats,
-        "ends_at": license.ends_at.to_string(),
+        "ends_at": told(license.ends_at),
         "partitions": u8::from(license.partitions),
     })
+}
+
+/// A time as it is kept.
+fn told(at: Timestamp) -> String {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at).to_string()
 }
 
 /// The record of a changed licence: what differs.
@@ -315,7 +320,7 @@ pub fn changed(before: &License, after: &License) -> Entry {
         entry = entry.changed("seats", before.seats, after.seats);
     }
     if before.ends_at != after.ends_at {
-        entry = entry.changed("ends_at", before.ends_at.to_string(), after.ends_at.to_string());
+        entry = entry.changed("ends_at", told(before.ends_at), told(after.ends_at));
     }
     if before.revoked_at != after.revoked_at {
         let (was, is) = (before.revoked_at.is_some(), after.revoked_at.is_some());

@@ -28,7 +28,11 @@ impl Office {
 
     /// An activation key on record.
     async fn issued(&self) -> ActivationKeyId {
-        let answer = self.say(&issue(&self.code(86_400))).await;
+        self.issued_with(&self.code(86_400)).await
+    }
+
+    async fn issued_with(&self, code: &str) -> ActivationKeyId {
+        let answer = self.say(&issue(code)).await;
         let id = answer["activation_key"]["id"].as_str().unwrap_or_else(|| panic!("{answer}"));
         id.parse().unwrap()
     }
@@ -90,7 +94,8 @@ async fn only_the_vendors_codes_and_only_while_they_are_good() {
 #[tokio::test]
 async fn a_withdrawn_key_is_spent_and_is_not_withdrawn_twice() {
     let office = office();
-    let id = office.issued().await;
+    let code = office.code(86_400);
+    let id = office.issued_with(&code).await;
     let answer = office.say(&revoke(&id)).await;
     assert_eq!(answer, json!({"status": "ok", "activation_key": {"id": id, "revoked": true}}));
     assert_eq!(office.world.table().spent(id).await.unwrap(), Some(Spent::Withdrawn {}));
@@ -99,6 +104,11 @@ async fn a_withdrawn_key_is_spent_and_is_not_withdrawn_twice() {
     let line = |action: &str| [action.to_owned(), id.to_string()];
     assert_eq!(log, [line("activation_key.issue"), line("activation_key.revoke")]);
     assert_eq!(office.refused(&revoke(&id)).await, "activation_key_used");
+    assert_eq!(
+        office.refused(&issue(&code)).await,
+        "activation_key_used",
+        "nobody could redeem it"
+    );
 
     let empty = json!({"command": "revoke_activation_key"});
     let missing = ["/operator required", "/reason required", "/activation_key_id required"];

@@ -107,6 +107,9 @@ async fn what_does_not_belong_there_is_refused() {
         ("custom", json!({"verify_url": null}), &no_url),
         ("custom", json!({"verify_url": ""}), &no_url),
         ("custom", json!({"verify_url": "https://"}), &no_url),
+        ("custom", json!({"verify_url": "https://a b"}), &no_url),
+        ("custom", json!({"verify_url": "https://["}), &no_url),
+        ("custom", json!({"verify_url": "https://us@captcha.example"}), &no_url),
         ("custom", json!({"verify_url": "captcha.example"}), &no_url),
         ("custom", json!({"verify_url": "ftp://captcha.example"}), &no_url),
         ("custom", json!({"verify_url": http}), &no_url),
@@ -139,6 +142,7 @@ async fn plain_http_stays_on_the_machine() {
         "http://127.0.0.1/x",
         "http://127.0.0.1:/x",
         "http://127.0.0.1:x@captcha.example/",
+        "http://127.0.0.1:8@captcha.example/",
         "http://127.0.0.10:8080/x",
         "http://127.0.0.1.captcha.example:8080/x",
     ] {

@@ -171,7 +171,7 @@ async fn each_change_is_made_recorded_and_told() {
         assert_eq!((carried.over_seats, carried.suspended), (false, false));
 
         assert_eq!(office.record(sold.tenant).await, (action.to_owned(), json!([changed])));
-        assert_eq!(office.log(), [[action.to_owned(), sold.tenant.to_string()]]);
+        assert_eq!(office.log(), [[action.to_owned(), format!("{} EPP", sold.tenant)]]);
         let mails = world.posted().await;
         let [[to, subject, text]] = &mails[..] else { panic!("{mails:?}") };
         assert_eq!(to, "office@globex.example", "the registered address");

@@ -122,7 +122,8 @@ impl Office {
         let told = lines.iter().map(|line| {
             assert_eq!([text(line, "operator"), text(line, "reason")], ["Kim", "ticket 7"]);
             assert!(text(line, "request_id").len() > 20, "{line}");
-            [text(line, "action"), text(line, "tenant") + &text(line, "subject")]
+            let about = format!("{} {}", text(line, "tenant"), text(line, "subject"));
+            [text(line, "action"), about.trim().to_owned()]
         });
         told.collect()
     }

@@ -200,7 +200,7 @@ async fn a_key_in_use_is_withdrawn_with_its_licence() {
     let (action, changes) = office.record(tenant).await;
     assert_eq!(action, "product_key.revoke");
     assert_eq!(changes, json!([{"field": "revoked", "from": false, "to": true}]));
-    let logged = ["product_key.revoke".to_owned(), tenant.to_string()];
+    let logged = ["product_key.revoke".to_owned(), format!("{tenant} EPP")];
     assert_eq!(office.log(), std::slice::from_ref(&logged));
 
     // Again, also later: nothing changes, not even the time.
