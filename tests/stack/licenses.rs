@@ -53,6 +53,8 @@ async fn on_trial() -> Tenant {
 #[tokio::test]
 async fn an_activation_key_of_the_tool_converts_a_trial_once() {
     let (tenant, other) = (on_trial().await, on_trial().await);
+    // Its credential has to follow the licence.
+    tenant.product("EPP").await;
     let code = activation_key("convert", "EPP");
     let path = "/licenses/EPP/activation";
     let trial = tenant.admin.get("/licenses/EPP").await.is(200);
@@ -82,6 +84,31 @@ async fn an_activation_key_of_the_tool_converts_a_trial_once() {
     // The sweep looks at every licence that is due; all of them can be looked at.
     let swept = aws::invoke(&tenant.stack, "LicenseWatchFunction", &json!({"sweep": true})).await;
     assert_eq!(swept["failed"], 0, "{swept}");
+}
+
+/// What a sweep finds is told by mail, and carried by the credentials.
+#[tokio::test]
+async fn a_sweep_tells_that_the_seats_are_used_up() {
+    let tenant = Tenant::new().await;
+    let product = tenant.product("EPP").await;
+    belfry(&["license", "seats", "--tenant", &tenant.id, "--product", "EPP", "--seats", "1"]);
+    let report =
+        async || product.report(None, batch(&[status("pc-1", 1), status("pc-2", 2)])).await;
+    assert_eq!(report().await.is(202)["over_seats"], false);
+    eventually("the endpoints", async || {
+        let license = tenant.admin.get("/licenses/EPP").await.is(200);
+        if license["used"] == 2 { Ok(()) } else { Err(license.to_string()) }
+    })
+    .await;
+    let swept = aws::invoke(&tenant.stack, "LicenseWatchFunction", &json!({"sweep": true})).await;
+    assert_eq!(swept["failed"], 0, "{swept}");
+    assert_eq!(report().await.is(202)["over_seats"], true);
+    let told = |[subject, ..]: &[String; 3]| subject.contains("All of your EPP seats");
+    eventually("the mail", async || {
+        let mails = aws::mails(&tenant.stack, &tenant.email).await;
+        if mails.iter().any(told) { Ok(()) } else { Err(format!("{mails:?}")) }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use belfry_domain::policy;
 use belfry_domain::product::Product;
 use belfry_domain::secret::{Secret, SecretHash};
 use belfry_domain::sign_up::{Order, SignUp};
-use belfry_runtime::invite::lost;
+use belfry_runtime::invite::known;
 use belfry_store::StoreError;
 use belfry_store::keys;
 use belfry_store::product_keys::KeyClaim;
@@ -88,7 +88,7 @@ async fn begin(
     hash: SecretHash,
 ) -> Result<Option<Response<Body>>, Problem> {
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
-    let known = known(app, sign_up).await?;
+    let known = known(&app.table, &sign_up.email).await?;
     let (identity, person) = if let Some(identity) = known {
         (identity, Invitee::Known)
     } else {
@@ -120,14 +120,6 @@ async fn begin(
     }
     tracing::info!(tenant.id = %tenant.id, "tenant signed up");
     Ok(Some(view(&tenant, &user, sign_up.order.products())))
-}
-
-/// The person who has the address already.
-async fn known(app: &App, sign_up: &SignUp) -> Result<Option<Identity>, StoreError> {
-    match app.table.identity_of(&sign_up.email).await? {
-        Some(id) => Ok(Some(app.table.identity(id).await?.ok_or_else(|| lost(id))?)),
-        None => Ok(None),
-    }
 }
 
 /// The licences that begin, with their product keys.

@@ -86,11 +86,7 @@ impl Inviter<'_> {
     /// # Errors
     /// [`StoreError`].
     pub async fn guest(&self, table: &Table, email: &EmailAddress) -> Result<Guest, StoreError> {
-        let known = match table.identity_of(email).await? {
-            Some(id) => Some(table.identity(id).await?.ok_or_else(|| lost(id))?),
-            None => None,
-        };
-        Ok(self.guest_as(known, email))
+        Ok(self.guest_as(known(table, email).await?, email))
     }
 
     /// The same, where it is known already who has the address.
@@ -135,6 +131,17 @@ impl Guest {
     /// What the user keeps of the invitation: whose it is, and the hash of its link.
     pub fn invited(&self) -> (IdentityId, belfry_domain::secret::SecretHash) {
         (self.identity.id, self.secret.hash())
+    }
+}
+
+/// Whoever has this address. 2 calls, 1 where nobody has.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn known(table: &Table, email: &EmailAddress) -> Result<Option<Identity>, StoreError> {
+    match table.identity_of(email).await? {
+        Some(id) => Ok(Some(table.identity(id).await?.ok_or_else(|| lost(id))?)),
+        None => Ok(None),
     }
 }
 
