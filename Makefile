@@ -23,6 +23,7 @@ test: tool
 	@$(BELFRY) tools
 	cargo fmt --check
 	cfn-lint template.yaml
+	@.local/tools/bin/python tests/ocsf_validate.py < shared/domain/tests/siem/golden.ndjson
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	cargo test --locked --workspace --doc --quiet
 	@$(BELFRY) up

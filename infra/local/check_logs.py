@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FORBIDDEN = {
     "password": re.compile(r"(correct|wrong|another)-horse-battery|lantern-quartz-orbit|argon2|for-tests-only-and-not"),
     "access token": re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}"),
-    "refresh token or credential": re.compile(r"\b(bfr|bfc)_[\w-]{20,}"),
+    "refresh token or credential": re.compile(r"\b(bfr|bfc|bfp)_[\w-]{20,}|whsec_[\w+/=]{20,}"),
     "link": re.compile(r"/(activate|reset-password|reset-two-factor|confirm-sign-up|stop-recovery)#"),
     "activation key": re.compile(r"\bbfa_[\w-]{20,}"),
     "seed": re.compile(r"otpauth://|\b[A-Z2-7]{32}\b"),

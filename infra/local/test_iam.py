@@ -26,7 +26,9 @@ FUNCTIONS = {
     "user-import": ("UserImport", "users"),
     "tenant": ("Tenant", "credentials|log_in|users"),
     "ingest": ("Ingest", "telemetry|credentials"),
-    "rollup": ("Rollup", "telemetry|dashboard|endpoints|dead_letters"),
+    "rollup": ("Rollup", "telemetry|dashboard|endpoints|dead_letters|siem"),
+    "siem": ("Siem", "siem"),
+    "siem-forward": ("SiemForward", "siem"),
     "licenses": ("Licenses", "licenses"),
     "onboarding": ("Onboarding", "sign_up"),
     "license-watch": ("LicenseWatch", "licenses"),
@@ -48,6 +50,11 @@ SERVICE = {
     "license-watch": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "backoffice": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "ingest": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
+    "siem": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
+    "siem-forward": {
+        "Logs": "logs:CreateLogStream logs:PutLogEvents",
+        "Rings": "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes",
+    },
     "rollup": {
         "Logs": "logs:CreateLogStream logs:PutLogEvents",
         "Telemetry": "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes",

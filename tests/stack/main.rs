@@ -29,6 +29,8 @@ mod onboarding;
 #[cfg(test)]
 mod second_factor;
 #[cfg(test)]
+mod siem;
+#[cfg(test)]
 mod sign_up;
 #[cfg(test)]
 mod siteverify;

@@ -4,7 +4,7 @@
 use crate::App;
 use belfry_api::fields::Fields;
 use belfry_api::{Problem, answer};
-use belfry_domain::account::{Factor, Identity, Role, Status, Tenant, User};
+use belfry_domain::account::{Factor, Role, Tenant, User};
 use belfry_domain::business_email::{NOT_BUSINESS, is_business};
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{OutboxId, RecoveryId, TenantId, UserId};
@@ -14,7 +14,6 @@ use belfry_domain::policy::{Action, BackOffice};
 use belfry_domain::recovery::{Appointee, DELAY, MOST_TOLD, NotNeeded, Recovery, Remedy, Stage};
 use belfry_domain::secret::Secret;
 use belfry_domain::text::Reason;
-use belfry_runtime::invite::lost;
 use belfry_runtime::post::{Draft, Page, reader};
 use belfry_store::table::Item;
 use belfry_store::tenants::back_office_log;
@@ -55,18 +54,7 @@ pub(crate) struct Company {
 impl Company {
     pub(crate) async fn of(app: &App, id: TenantId) -> Result<Self, Problem> {
         let tenant = app.table.tenant(id).await?.ok_or_else(Problem::not_found)?;
-        let (mut admins, mut after): (Vec<User>, Option<String>) = (Vec::new(), None);
-        loop {
-            let (page, more) = app.table.users(id, false, after.as_deref(), PAGE).await?;
-            after = page.last().map(|(place, _)| place.clone());
-            admins.extend(page.into_iter().map(|(_, user)| user).filter(|user| {
-                user.status == Status::Active && matches!(user.role, Role::SuperAdmin | Role::Admin)
-            }));
-            if !more {
-                break;
-            }
-        }
-        admins.sort_by_key(|user| (user.role, user.created_at));
+        let admins = app.table.admins(id).await?;
         Ok(Self { tenant, admins })
     }
 
@@ -85,9 +73,6 @@ async fn alone(app: &App, tenant: TenantId) -> Result<(), Problem> {
     let pending = app.table.recoveries(tenant).await?.iter().any(Recovery::is_open);
     if pending { Err(NotNeeded::Pending.into()) } else { Ok(()) }
 }
-
-/// Users of one read.
-const PAGE: i32 = 1_000;
 
 pub(crate) async fn reset(app: &App, command: ResetCommand) -> Result<Value, Problem> {
     let mut fields = Fields::new();
@@ -225,14 +210,12 @@ async fn announce(
 
 /// Whom to tell, each in the own language: the registered address, and the admins.
 async fn told(app: &App, company: &Company) -> Result<Vec<(EmailAddress, Language)>, StoreError> {
-    let admins = company.admins.iter().filter_map(|user| user.identity).take(MOST_TOLD);
-    let persons =
-        admins.map(|id| async move { app.table.identity(id).await?.ok_or_else(|| lost(id)) });
-    let persons: Vec<Identity> = try_join_all(persons).await?;
+    let admins = company.admins.get(..MOST_TOLD).unwrap_or(&company.admins);
+    let persons = app.table.persons(admins).await?;
     let registered = &company.tenant.registered_email;
     let mut told: Vec<_> = persons
         .into_iter()
-        .map(|person| (person.email, person.language))
+        .map(|(_, person)| (person.email, person.language))
         .filter(|(email, _)| email != registered)
         .collect();
     told.push((registered.clone(), company.tenant.language));

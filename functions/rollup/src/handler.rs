@@ -1,11 +1,13 @@
 //! From the queue's batch to the writer, and back to the queue what failed.
 
+use crate::exports::Exports;
 use crate::writer::{Report, Writer};
 use belfry_domain::ports::Clock;
 use belfry_domain::telemetry::part::Part;
 use belfry_domain::telemetry::stream::Stream;
 use belfry_runtime::events::{Events, SqsMessage};
 use belfry_runtime::metrics::{Metrics, Unit};
+use belfry_runtime::queue::FifoQueue;
 use belfry_store::Table;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use std::sync::Arc;
 /// The function: one per process, kept between invocations.
 pub struct Rollup {
     writer: Writer,
+    exports: Exports,
+    clock: Arc<dyn Clock>,
 }
 
 impl Events for Rollup {
@@ -37,9 +41,10 @@ impl Events for Rollup {
 }
 
 impl Rollup {
-    /// Over this table.
-    pub fn new(table: Table, clock: Arc<dyn Clock>) -> Self {
-        Self { writer: Writer::new(table, clock) }
+    /// Over this table, ringing for SIEM destinations by this queue.
+    pub fn new(table: Table, rings: Arc<dyn FifoQueue>, clock: Arc<dyn Clock>) -> Self {
+        let exports = Exports::new(rings);
+        Self { writer: Writer::new(table, clock.clone()), exports, clock }
     }
 
     /// The messages of one stream; returns the ids of those that failed.
@@ -52,7 +57,13 @@ impl Rollup {
             return (Report::default(), failed);
         };
         match self.writer.write(stream, parts).await {
-            Ok(report) => (report, failed),
+            Ok(report) => {
+                if let Some(next) = report.reached {
+                    let (table, now) = (self.writer.table(), self.clock.now());
+                    self.exports.tell(table, stream, next, now).await;
+                }
+                (report, failed)
+            }
             Err(error) => {
                 tracing::error!(
                     stream = %group,

@@ -1,6 +1,7 @@
 //! Telemetry into endpoints, tallies and the event log, exactly once.
 
 mod cache;
+mod exports;
 mod handler;
 mod writer;
 

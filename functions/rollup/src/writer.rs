@@ -50,6 +50,8 @@ pub struct Report {
     pub rolled_forward: u64,
     /// Endpoint states that had to be read.
     pub states_read: u64,
+    /// The stream's next sequence, when it has moved.
+    pub reached: Option<u64>,
 }
 
 /// Writes the telemetry of streams. Keep it: it remembers endpoint states between calls.
@@ -116,6 +118,7 @@ impl Writer {
             }
             report.chunks += 1;
             report.events += chunk.events();
+            report.reached = Some(chunk.first + chunk.events());
             report.reused_ids += taken.reused_ids;
             report.unprocessable +=
                 chunk.parts.iter().map(|part| count(part.unprocessable.len())).sum::<u64>();
@@ -138,6 +141,7 @@ impl Writer {
     ) -> Result<(), WriteError> {
         if let Some(chunk) = self.table.chunk(stream, head.next_sequence).await? {
             report.rolled_forward += 1;
+            report.reached = Some(chunk.first + chunk.events());
             self.apply(stream, head, &chunk).await?;
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::vendor_key;
 use crate::workspace::Workspace;
 
 /// The functions of template.yaml: crate, folder and binary are of one name.
-const FUNCTIONS: [&str; 12] = [
+const FUNCTIONS: [&str; 14] = [
     "auth",
     "users",
     "user-import",
@@ -27,6 +27,8 @@ const FUNCTIONS: [&str; 12] = [
     "licenses",
     "license-watch",
     "onboarding",
+    "siem",
+    "siem-forward",
 ];
 
 /// Sender of mails on the local stack.

@@ -18,6 +18,7 @@ mod ministack;
 mod product_key;
 mod queue;
 mod shell;
+mod siem;
 mod signer;
 mod stack;
 mod status;
@@ -44,6 +45,7 @@ use crate::failure::{Failure, Result};
 use crate::license::License;
 use crate::ministack::Daemon;
 use crate::product_key::ProductKey;
+use crate::siem::Siem;
 use crate::stack::{Stack, Which};
 use crate::super_admin::SuperAdmin;
 use crate::tenant::Tenant;
@@ -94,6 +96,9 @@ enum Command {
     /// Work with queues
     #[command(subcommand)]
     Queue(Queue),
+    /// Try the SIEM export
+    #[command(subcommand)]
+    Siem(Siem),
     /// Install the pinned tools only
     Tools,
 }
@@ -135,7 +140,7 @@ async fn main() -> ExitCode {
     let belfry = Belfry::parse();
     let console = Console { json: belfry.json };
     match run(belfry, console).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit) => exit,
         Err(failure) => {
             console.failure(&failure);
             ExitCode::FAILURE
@@ -143,7 +148,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(belfry: Belfry, console: Console) -> Result<()> {
+async fn run(belfry: Belfry, console: Console) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     let (which, keys) = (&belfry.which, &belfry.keys);
     let ask =
@@ -197,7 +202,13 @@ async fn run(belfry: Belfry, console: Console) -> Result<()> {
             console.outcome(&json!({"status": "ok"}), || "All tools are installed.".to_owned());
             Ok(())
         }
+        Command::Siem(Siem::Receive(receive)) => {
+            let is_well = receive.run(&workspace, console).await?;
+            // What it found wrong is its outcome, and has been told.
+            return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 async fn up(workspace: &Workspace, keys: &Keys, options: &Up, console: Console) -> Result<()> {

@@ -13,11 +13,13 @@ use crate::stack::{Stack, Which};
 use crate::workspace::Workspace;
 
 /// The template's outputs that are queues, and what people call them.
-const QUEUES: [(&str, &str); 4] = [
+const QUEUES: [(&str, &str); 6] = [
     ("TelemetryQueueUrl", "telemetry"),
     ("TelemetryDeadLettersUrl", "telemetry dead letters"),
     ("MailQueueUrl", "mail"),
     ("MailDeadLettersUrl", "mail dead letters"),
+    ("SiemQueueUrl", "SIEM rings"),
+    ("SiemDeadLettersUrl", "SIEM dead letters"),
 ];
 
 /// The state of a stack.

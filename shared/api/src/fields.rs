@@ -42,6 +42,11 @@ impl Fields {
         value
     }
 
+    /// Notes why a value is refused.
+    pub fn refuse(&mut self, pointer: impl Into<String>, why: &impl FieldFault) {
+        self.fault(pointer, why.code(), crate::problem::sentence(&why.to_string()));
+    }
+
     /// Notes a fault.
     pub fn fault(
         &mut self,

@@ -13,4 +13,4 @@ pub mod routes;
 mod schemas;
 
 pub use lambda_http::{Body, Request, Response};
-pub use problem::Problem;
+pub use problem::{Problem, sentence};

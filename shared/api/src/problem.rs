@@ -109,7 +109,7 @@ impl<E: Failure> From<E> for Problem {
 
 /// An error's text as people write it: errors begin small and end without a stop, so that they can
 /// stand in the middle of others.
-pub(crate) fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     let first = rest.next().map(char::to_uppercase).into_iter().flatten();
     let stop = if text.ends_with(['.', '!', '?']) || text.is_empty() { "" } else { "." };
@@ -176,6 +176,11 @@ impl Problem {
     /// What was denied, to be written down.
     pub fn denial(&self) -> Option<&Denial> {
         self.extra.as_ref()?.denial.as_ref()
+    }
+
+    /// 403: the vendor lets nobody of the company in.
+    pub fn suspended() -> Self {
+        Self::new(403, "tenant_suspended", "The company is suspended; ask its vendor.")
     }
 
     /// 404: unknown, or another tenant's.

@@ -6,6 +6,8 @@
     reason = "nested JSON objects made here; run by tests only"
 )]
 
+mod siem;
+
 use belfry_domain::account::{Role, Source, Status};
 use belfry_domain::captcha::Provider;
 use belfry_domain::dashboard::Period;
@@ -165,6 +167,7 @@ pub(crate) fn all() -> Value {
         support(),
         telemetry(),
         dashboard(),
+        siem::schemas(),
     ] {
         schemas.extend(part);
     }

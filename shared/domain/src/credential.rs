@@ -5,7 +5,7 @@ use crate::id::{CredentialId, TenantId};
 use crate::license::License;
 use crate::ports::Entropy;
 use crate::product::Product;
-use crate::secret::{Secret, SecretHash};
+use crate::secret::{Secret, SecretHash, keyed};
 use crate::telemetry::stream::Partitions;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -271,14 +271,8 @@ impl CredentialToken {
 impl FromStr for CredentialToken {
     type Err = NotAuthenticated;
     fn from_str(text: &str) -> Result<Self, NotAuthenticated> {
-        let (id, secret) = text
-            .strip_prefix("bfc_")
-            .and_then(|rest| rest.split_once('_'))
-            .ok_or(NotAuthenticated)?;
-        Ok(Self {
-            id: format!("crd_{id}").parse().map_err(|_| NotAuthenticated)?,
-            secret: secret.parse().map_err(|_| NotAuthenticated)?,
-        })
+        let (id, secret) = keyed("bfc", text).ok_or(NotAuthenticated)?;
+        Ok(Self { id: CredentialId::from_bytes(id), secret })
     }
 }
 

@@ -110,6 +110,8 @@ id! {
     ActivationKeyId = "ack";
     /// A recovery of a company that its last super admin is lost to.
     RecoveryId = "rec";
+    /// A destination of the SIEM export.
+    DestinationId = "dst";
     /// A request, when the gateway gave it no id.
     RequestId = "req";
 }

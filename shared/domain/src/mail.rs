@@ -3,6 +3,8 @@
 //! Text and HTML are made of the same sentences, so that they cannot tell different stories.
 
 mod company;
+mod siem;
+pub use siem::SiemNotice;
 
 use crate::email::EmailAddress;
 use crate::language::Language;
@@ -160,6 +162,8 @@ pub enum Letter {
         /// The company.
         company: CompanyName,
     },
+    /// A SIEM destination fails, or works again.
+    SiemNotice(Box<SiemNotice>),
     /// A customer asks support for help.
     Ticket(Box<Ticket>),
 }
@@ -627,6 +631,7 @@ impl Letter {
             Self::RecoveryEnded { stage, .. } => company::of_end(*stage),
             Self::TenantSuspended { .. } => &company::SUSPENDED,
             Self::TenantResumed { .. } => &company::RESUMED,
+            Self::SiemNotice(siem) => siem::of_notice(siem.notice),
             Self::Ticket(_) => &TICKET,
         }
     }
@@ -662,6 +667,7 @@ impl Letter {
             | Self::RecoveryCodesReplaced(Reader { first_name, last_name }) => {
                 (first_name, last_name)
             }
+            Self::SiemNotice(siem) => (&siem.reader.first_name, &siem.reader.last_name),
             Self::Ticket(ticket) => (&ticket.reader.first_name, &ticket.reader.last_name),
             Self::LicenseChanged { .. }
             | Self::LicenseNotice { .. }
@@ -721,6 +727,7 @@ impl Letter {
             ("hours", _) => {
                 self.script().link.as_ref().map(|link| link.hours.to_string()).unwrap_or_default()
             }
+            (name, Self::SiemNotice(siem)) => siem.value(name),
             (name, Self::Ticket(ticket)) => told(ticket, name),
             (name, _) => {
                 let license = self.license();
@@ -869,6 +876,7 @@ mod tests {
     use crate::license::Terms;
     use crate::ports::Entropy;
     use crate::recovery::Appointee;
+    use crate::siem::progress::Notice as SiemWord;
     use crate::ticket::TicketReference;
     use std::collections::BTreeSet;
 
@@ -940,7 +948,13 @@ mod tests {
                 }
                 Letter::RecoveryEnded { .. } => Letter::TenantSuspended { company },
                 Letter::TenantSuspended { .. } => Letter::TenantResumed { company },
-                Letter::TenantResumed { .. } => Letter::Ticket(Box::new(ticket(reader, company))),
+                Letter::TenantResumed { .. } => exported(reader, SiemWord::Failing),
+                Letter::SiemNotice(siem) => match siem.notice {
+                    SiemWord::Failing => exported(reader, SiemWord::FailingForADay),
+                    SiemWord::FailingForADay => exported(reader, SiemWord::Suspended),
+                    SiemWord::Suspended => exported(reader, SiemWord::Recovered),
+                    SiemWord::Recovered => Letter::Ticket(Box::new(ticket(reader, company))),
+                },
                 Letter::Ticket(_) => return None,
             })
         })
@@ -971,6 +985,20 @@ mod tests {
     fn announced(company: CompanyName, whom: Reader, remedy: Remedy) -> Letter {
         let acts_at = Timestamp::UNIX_EPOCH;
         Letter::RecoveryAnnounced { company, remedy: Box::new(remedy), whom, acts_at }
+    }
+
+    fn exported(reader: Reader, notice: SiemWord) -> Letter {
+        let (destination, since) = ("Head office".parse().unwrap(), Timestamp::UNIX_EPOCH);
+        let (backlog, age_minutes, reason) = (12, 34, "The connection was refused.".to_owned());
+        Letter::SiemNotice(Box::new(SiemNotice {
+            reader,
+            destination,
+            notice,
+            since,
+            backlog,
+            age_minutes,
+            reason,
+        }))
     }
 
     struct Ones;

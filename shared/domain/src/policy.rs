@@ -90,6 +90,20 @@ pub enum Action {
     RenewLicense,
     /// Give a licence more seats or a longer term.
     ExtendLicense,
+    /// See SIEM destinations, their statistics and previews, never their secrets.
+    ReadSiem,
+    /// Add a SIEM destination.
+    CreateDestination,
+    /// Change a SIEM destination.
+    ChangeDestination,
+    /// Delete a SIEM destination.
+    DeleteDestination,
+    /// Try a SIEM destination out.
+    TestDestination,
+    /// Have records sent to a SIEM destination once more.
+    ReplayDestination,
+    /// Have a SIEM destination tried at once.
+    ResumeDestination,
     /// Begin a tenant by the link that its sign-up was mailed.
     SignUp,
     /// Stop a recovery by a mailed link.
@@ -139,7 +153,7 @@ impl Action {
     }
 
     /// Those that are about no role.
-    const PLAIN: [Self; 48] = [
+    const PLAIN: [Self; 55] = [
         Self::ReadDashboard,
         Self::ReadProfile,
         Self::ChangeProfile,
@@ -172,6 +186,13 @@ impl Action {
         Self::ConvertTrial,
         Self::RenewLicense,
         Self::ExtendLicense,
+        Self::ReadSiem,
+        Self::CreateDestination,
+        Self::ChangeDestination,
+        Self::DeleteDestination,
+        Self::TestDestination,
+        Self::ReplayDestination,
+        Self::ResumeDestination,
         Self::SignUp,
         Self::StopRecovery,
         Self::CreateTenant,
@@ -230,6 +251,13 @@ impl Action {
             Self::ConvertTrial => "license.convert",
             Self::RenewLicense => "license.renew",
             Self::ExtendLicense => "license.extend",
+            Self::ReadSiem => "siem.read",
+            Self::CreateDestination => "siem.create",
+            Self::ChangeDestination => "siem.change",
+            Self::DeleteDestination => "siem.delete",
+            Self::TestDestination => "siem.test",
+            Self::ReplayDestination => "siem.replay",
+            Self::ResumeDestination => "siem.resume",
             Self::SignUp => "tenant.sign_up",
             Self::StopRecovery => "recovery.stop",
             Self::CreateTenant => "tenant.create",
@@ -263,6 +291,7 @@ impl Action {
             | Self::CreateTicket
             | Self::ReadCredentials
             | Self::ReadLicenses
+            | Self::ReadSiem
             | Self::LaunchProduct
             | Self::ConvertTrial => !matches!(role, Role::User),
             Self::CreateUser(of)
@@ -285,6 +314,12 @@ impl Action {
             | Self::RenewLicense
             | Self::ExtendLicense
             | Self::ReadUserData
+            | Self::CreateDestination
+            | Self::ChangeDestination
+            | Self::DeleteDestination
+            | Self::TestDestination
+            | Self::ReplayDestination
+            | Self::ResumeDestination
             | Self::ChangeSettings => {
                 matches!(role, Role::SuperAdmin | Role::Admin)
             }
@@ -347,6 +382,9 @@ impl Action {
                 | Self::ResetTwoFactor
                 | Self::CreateCredential
                 | Self::RevokeCredential
+                | Self::CreateDestination
+                | Self::ChangeDestination
+                | Self::DeleteDestination
                 | Self::CreateUser(Role::SuperAdmin)
                 | Self::ChangeUser(Role::SuperAdmin)
                 | Self::DeleteUser(Role::SuperAdmin)
@@ -822,6 +860,13 @@ mod tests {
             (Action::ConvertTrial, "yyyyn"),
             (Action::RenewLicense, "yynnn"),
             (Action::ExtendLicense, "yynnn"),
+            (Action::ReadSiem, "yyyyn"),
+            (Action::CreateDestination, "yynnn"),
+            (Action::ChangeDestination, "yynnn"),
+            (Action::DeleteDestination, "yynnn"),
+            (Action::TestDestination, "yynnn"),
+            (Action::ReplayDestination, "yynnn"),
+            (Action::ResumeDestination, "yynnn"),
             (Action::SignUp, "nnnnn"),
             (Action::StopRecovery, "nnnnn"),
             (Action::CreateTenant, "nnnnn"),

@@ -52,6 +52,19 @@ impl Secret {
     }
 }
 
+/// Reads a bearer token of ours: `<prefix>_<id, 32 hex digits>_<secret, 43 characters>`. The prefix lets
+/// secret scanners recognise it; the id says where its hash is to be found.
+pub(crate) fn keyed(prefix: &str, text: &str) -> Option<([u8; 16], Secret)> {
+    let (id, secret) = text.strip_prefix(prefix)?.strip_prefix('_')?.split_once('_')?;
+    // Only the form that we print.
+    let small = |b: u8| b.is_ascii_digit() || matches!(b, b'a'..=b'f');
+    let mut bytes = [0; 16];
+    if !id.bytes().all(small) || hex::decode_to_slice(id, &mut bytes).is_err() {
+        return None;
+    }
+    Some((bytes, secret.parse().ok()?))
+}
+
 impl FromStr for Secret {
     type Err = BadSecret;
     fn from_str(text: &str) -> Result<Self, BadSecret> {

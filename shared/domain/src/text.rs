@@ -137,6 +137,8 @@ text! {
     City = |text| line(text, 80);
     /// Edition of a licence, 1 to 40 characters.
     Edition = |text| line(text, 40);
+    /// Name of a SIEM destination, 1 to 80 characters.
+    DestinationName = |text| line(text, 80);
     /// Who of the vendor's staff asks, 1 to 120 characters.
     Operator = |text| line(text, 120);
     /// Why the vendor's staff asks, 1 to 500 characters.

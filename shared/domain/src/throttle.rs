@@ -98,6 +98,14 @@ pub const ACTIVATION_KEY: Rule = Rule {
     after: After::Wait,
 };
 
+/// Connections that one company has tried out, whatever settings it gave: they could scan others.
+pub const SIEM_TEST: Rule = Rule {
+    name: "siem-test",
+    limit: 30,
+    window: SignedDuration::from_mins(10),
+    after: After::Wait,
+};
+
 /// Tickets of one user.
 pub const TICKET: Rule =
     Rule { name: "ticket", limit: 10, window: SignedDuration::from_hours(1), after: After::Wait };

@@ -72,8 +72,7 @@ impl Authenticator {
     pub async fn caller(&self, request: &Request) -> Result<Caller, Problem> {
         let caller = self.visitor(request).await?;
         if caller.tenant.suspended_at.is_some() {
-            let detail = "The company is suspended; ask its vendor.";
-            return Err(Problem::new(403, "tenant_suspended", detail));
+            return Err(Problem::suspended());
         }
         Ok(caller)
     }

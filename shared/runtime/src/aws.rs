@@ -11,6 +11,7 @@ use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider:
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use belfry_domain::outbound::Reach;
 use belfry_store::Table;
 use std::time::Duration;
 
@@ -110,6 +111,11 @@ impl Aws {
     /// Whether this is a stack on one machine.
     pub const fn is_local(&self) -> bool {
         self.endpoint.is_some()
+    }
+
+    /// Where a connection that a customer asks for may lead.
+    pub const fn reach(&self) -> Reach {
+        if self.is_local() { Reach::LocalStack } else { Reach::Public }
     }
 
     fn endpoint_of(&self, service: &str) -> String {

@@ -12,9 +12,12 @@ pub mod keys;
 pub mod log;
 pub mod mail;
 pub mod metrics;
+pub mod outbound;
 pub mod post;
 pub mod queue;
 pub mod reset;
+pub mod siem;
+pub mod siem_ring;
 pub mod system;
 pub mod vendor;
 

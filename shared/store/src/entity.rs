@@ -12,6 +12,8 @@ use belfry_domain::credential::Credential;
 use belfry_domain::license::{IssuedKey, License};
 use belfry_domain::recovery::Recovery;
 use belfry_domain::session::Session;
+use belfry_domain::siem::destination::Destination;
+use belfry_domain::siem::progress::Progress;
 use belfry_domain::sign_up::{Profile, SignUp};
 use belfry_domain::throttle::Tries;
 use futures::future::try_join_all;
@@ -54,6 +56,8 @@ entities! {
     SignUp = "sign_up" v 1;
     Recovery = "recovery" v 1;
     Captcha = "captcha" v 1;
+    Destination = "siem_destination" v 1;
+    Progress = "siem_progress" v 1;
 }
 
 const TYPE: &str = "et";

@@ -4,14 +4,15 @@
 use belfry_domain::account::User;
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{
-    ActivationKeyId, AuditId, CredentialId, IdentityId, ImportId, OutboxId, RecoveryId, SessionId,
-    TenantId, UserId,
+    ActivationKeyId, AuditId, CredentialId, DestinationId, IdentityId, ImportId, OutboxId,
+    RecoveryId, SessionId, TenantId, UserId,
 };
 use belfry_domain::license::ProductKey;
 use belfry_domain::outbox;
 use belfry_domain::ports::Day;
 use belfry_domain::product::Product;
 use belfry_domain::secret::SecretHash;
+use belfry_domain::siem::record::StreamName;
 use belfry_domain::telemetry::part::PartId;
 use belfry_domain::telemetry::stream::{Hash, Stream, sha256};
 use belfry_domain::telemetry::top::List;
@@ -312,6 +313,8 @@ pub enum Due {
     License,
     /// A recovery to be carried out.
     Recovery,
+    /// A SIEM destination that is on.
+    Siem,
 }
 
 /// Index partition of the work of this kind that is due.
@@ -320,6 +323,7 @@ pub fn due(kind: Due, shard: u8) -> String {
         Due::Import => "import",
         Due::License => "license",
         Due::Recovery => "recovery",
+        Due::Siem => "siem",
     };
     format!("DUE#{kind}#{shard}")
 }
@@ -396,6 +400,65 @@ pub fn access_partition(tenant: Option<TenantId>, at: Timestamp) -> String {
 /// One of these.
 pub fn access(tenant: Option<TenantId>, at: Timestamp, id: AuditId) -> Key {
     Key::new(access_partition(tenant, at), id.to_string())
+}
+
+/// Index partition of what happened at a tenant's door and has no number yet.
+pub fn unnumbered_partition(tenant: TenantId) -> String {
+    format!("T#{tenant}#UNNUMBERED")
+}
+
+/// The same at the door of nobody we know, which is never numbered: it is there so that an unknown address costs what a
+/// known one costs, and spread, as anybody can fill it.
+pub fn nobodys_partition(id: AuditId) -> String {
+    format!("AC#UNNUMBERED#{}", due_shard(id.bytes()))
+}
+
+/// The numbers of what happened at a tenant's door.
+pub fn access_log_partition(tenant: TenantId) -> String {
+    format!("T#{tenant}#LG#CONSOLE#01")
+}
+
+/// The next of these numbers.
+pub fn access_log_head(tenant: TenantId) -> Key {
+    Key::new(access_log_partition(tenant), "HEAD")
+}
+
+/// Those that were given at once, by the first.
+pub fn access_chunk(tenant: TenantId, first: u64) -> Key {
+    Key::new(access_log_partition(tenant), format!("{first:020}"))
+}
+
+/// What the sort keys of a tenant's SIEM destinations begin with.
+pub const DESTINATIONS: &str = "SIEM#";
+
+/// The settings of a SIEM destination.
+pub fn destination(tenant: TenantId, id: DestinationId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{DESTINATIONS}{id}"))
+}
+
+/// How far a SIEM destination is: apart from its settings, as another writes it.
+pub fn progress(tenant: TenantId, id: DestinationId) -> Key {
+    Key::new(tenant_partition(tenant), format!("SIEM_PROGRESS#{id}"))
+}
+
+/// Which SIEM destinations a tenant has.
+pub fn destination_roster(tenant: TenantId) -> Key {
+    Key::new(tenant_partition(tenant), "SIEM_ROSTER")
+}
+
+/// The token of a pull destination, found by its public half.
+pub fn pull_token(id: DestinationId) -> Key {
+    Key::new(format!("C#{id}"), "PULL")
+}
+
+/// The records that a destination's receiver refused.
+pub fn parked_partition(tenant: TenantId, id: DestinationId) -> String {
+    format!("T#{tenant}#SP#{id}")
+}
+
+/// One of these.
+pub fn parked(tenant: TenantId, id: DestinationId, stream: StreamName, sequence: u64) -> Key {
+    Key::new(parked_partition(tenant, id), format!("{stream}#{sequence:020}"))
 }
 
 /// A line of the back-office log.

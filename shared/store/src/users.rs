@@ -7,7 +7,7 @@ use crate::keys::{self, EXPIRES_AT};
 use crate::table::{Item, StoreError, Table};
 use crate::transaction::{Refused, Transaction, number, text};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
-use belfry_domain::account::{Identity, Link, MOST_USERS, User};
+use belfry_domain::account::{Identity, Link, MOST_USERS, Role, Status, User};
 use belfry_domain::audit::{Entry, KEPT};
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{TenantId, UserId};
@@ -116,6 +116,9 @@ pub enum PersonMove<'a> {
 
 /// Users in the order of their names, each with its place in it.
 pub type Listed = Vec<(String, User)>;
+
+/// Users of one read of all.
+const PAGE: i32 = 1_000;
 
 impl Table {
     /// Adds a user, with what is to be written `beside`.
@@ -262,6 +265,45 @@ impl Table {
             Ok((place.unwrap_or_default(), entity::value(item)?))
         });
         Ok((listed.collect::<Result<_, StoreError>>()?, more))
+    }
+
+    /// Who runs a tenant: its active super admins and admins, super admins first, the oldest first.
+    /// Eventually consistent: reads all users, 0.5 RRU per 4 KB.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn admins(&self, tenant: TenantId) -> Result<Vec<User>, StoreError> {
+        let (mut admins, mut after): (Vec<User>, Option<String>) = (Vec::new(), None);
+        loop {
+            let (page, more) = self.users(tenant, false, after.as_deref(), PAGE).await?;
+            after = page.last().map(|(place, _)| place.clone());
+            admins.extend(page.into_iter().map(|(_, user)| user).filter(|user| {
+                user.status == Status::Active && matches!(user.role, Role::SuperAdmin | Role::Admin)
+            }));
+            if !more {
+                admins.sort_by_key(|user| (user.role, user.created_at));
+                return Ok(admins);
+            }
+        }
+    }
+
+    /// The persons behind users, each with its user. 1 RRU each.
+    ///
+    /// # Errors
+    /// [`StoreError`], also when one is missing.
+    pub async fn persons<'a>(
+        &self,
+        users: &'a [User],
+    ) -> Result<Vec<(&'a User, Identity)>, StoreError> {
+        let ids = users.iter().filter_map(|user| Some((user, keys::identity(user.identity?))));
+        let (users, wanted): (Vec<_>, Vec<_>) = ids.unzip();
+        let mut found = entity::get_many(self, &wanted).await?;
+        let persons = users.into_iter().zip(&wanted).map(|(user, key)| {
+            let person = found.take::<Identity>(key)?;
+            let lost = || StoreError::corrupt(key.pk.clone(), "a user without its person");
+            Ok((user, person.ok_or_else(lost)?))
+        });
+        persons.collect()
     }
 
     /// The users with these ids, those that the tenant has; 1 RRU each.

@@ -6,6 +6,7 @@ mod accounts;
 mod description;
 mod house;
 mod licenses;
+mod siem;
 mod sign_up;
 mod tenant;
 mod users;
@@ -50,6 +51,7 @@ async fn the_main_job_speaks_as_described() {
     let token = ann_again(&house).await;
     log_out(&house, &token).await;
     licenses::over(&house, &secrets[0].1).await;
+    siem::all(&house, tenant).await;
     suspended(&house).await;
     // Each success of each route was seen, and every status that its problems name.
     let seen = house.seen.into_inner().unwrap();

@@ -21,6 +21,8 @@ use belfry_domain::license::activation_key::Purpose;
 use belfry_domain::license::{License, Terms};
 use belfry_domain::product::Product;
 use belfry_domain::second_factor::{RecoveryCode, SecondFactor};
+use belfry_runtime::events::Events as _;
+use belfry_runtime::metrics::Metrics;
 use belfry_store::keys;
 use belfry_testkit::world::PASSWORD;
 use belfry_testkit::{Answer, Ask, Member, World, ask};
@@ -121,7 +123,34 @@ async fn enrolled(world: &World, member: &Member) {
     world.change_person(member, |person| person.second_factor = Some(factor)).await;
 }
 
+/// A SIEM destination that gets everything.
+fn destination(transport: &str) -> Value {
+    let mut body = json!({"name": "Head office", "transport": transport, "format": "ocsf",
+        "event_types": {"EPP": ["infection.detected"], "CONSOLE": ["change", "access"]}});
+    if transport != "pull" {
+        body["host"] = "siem.example.net".into();
+    }
+    body
+}
+
 impl House {
+    /// A SIEM destination, made at the console.
+    async fn destination(&self, by: &Session, transport: &str) -> Answer {
+        let route = "POST /siem/destinations";
+        let asked = ask(route).bearer(&by.access);
+        self.send(&self.siem, route, asked, destination(transport)).await
+    }
+
+    /// A change, delivered to the tenant's destinations.
+    async fn export_something(&self, by: &Session) {
+        self.credential(by).await;
+        self.world.wait(1);
+        let sweep = json!({"sweep": true});
+        self.forward.invoked(sweep, &mut Metrics::new("siem-forward", "test")).await.unwrap();
+        self.forward_rings().await;
+        assert!(!self.receiver.arrived().is_empty());
+    }
+
     /// A product credential, made at the console.
     async fn credential(&self, by: &Session) -> (String, String) {
         let asked = ask(CREATE_CREDENTIAL).path("product", "EPP").bearer(&by.access);
@@ -165,6 +194,10 @@ impl Scene {
         let mut others = BTreeMap::new();
         let (own, bearer) = match who {
             Who::Nobody => (None, None),
+            Who::Product | Who::SuspendedProduct if route.caller == Caller::Puller => {
+                let made = house.destination(&boss, "pull").await;
+                (None, Some(made.at("/token").to_owned()))
+            }
             Who::Product | Who::SuspendedProduct => (None, Some(secret)),
             Who::Member(_) | Who::Suspended => {
                 let role = if let Who::Member(role) = who { role } else { Role::SuperAdmin };
@@ -201,6 +234,11 @@ impl Scene {
                     ("GET /products/{product}/credentials", id),
                     ("GET /endpoints", "mac-9".to_owned()),
                 ]);
+                let secret = if route.caller == Caller::Puller {
+                    house.destination(&eve, "pull").await.at("/token").to_owned()
+                } else {
+                    secret
+                };
                 let bearer = (who == Who::OtherProduct).then_some(secret);
                 (Some(eve), bearer)
             }
@@ -385,6 +423,8 @@ async fn target(
         "GET /endpoints/{product}/{id}" | "DELETE /endpoints/{product}/{id}" => {
             Target { path: vec![product(), ("id", "pc-1".to_owned())], body: Value::Null }
         }
+        name if name.contains("/siem/") => exported(house, boss, name).await,
+        "GET /events" => Target::default(),
         name if name.contains("/onboarding/") || name.contains("/licenses/{product}") => {
             return sold(house, globex, name).await;
         }
@@ -414,6 +454,28 @@ async fn target(
         }
         _ => return None,
     })
+}
+
+/// The same for SIEM destinations.
+async fn exported(house: &House, boss: &Session, name: &str) -> Target {
+    if !name.contains("{id}") {
+        let body = if name.starts_with("POST") { destination("webhook") } else { Value::Null };
+        return Target { path: Vec::new(), body };
+    }
+    let made = house.destination(boss, "webhook").await;
+    let body = match name {
+        "PUT /siem/destinations/{id}" => {
+            let mut body = destination("webhook");
+            body["version"] = 1.into();
+            body
+        }
+        "POST /siem/destinations/{id}/replay" => {
+            house.export_something(boss).await;
+            json!({"stream": "CONSOLE/0", "from_sequence": 1})
+        }
+        _ => Value::Null,
+    };
+    Target { path: vec![("id", made.at("/id").to_owned())], body }
 }
 
 /// The same for what is sold: sign-ups, licences, products.

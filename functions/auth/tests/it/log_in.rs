@@ -132,6 +132,8 @@ async fn a_known_and_an_unknown_address_cost_the_same_calls() {
         ("nobody@globex.example", 1.0),
         ("not an address", 1.0),
     ] {
+        // Each failure takes a unit, and one of the index.
+        let failures = 2.0 * failures;
         let transport = world.db.client("auth", Open);
         let before = work();
         log_in(email, "wrong").of(&app_over(&world, transport.table())).await;

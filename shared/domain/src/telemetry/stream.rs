@@ -66,6 +66,11 @@ impl From<Partitions> for u8 {
 pub struct Partition(u8);
 
 impl Partition {
+    /// The first.
+    pub const ZERO: Self = Self(0);
+    /// The second.
+    pub const ONE: Self = Self(1);
+
     /// The number.
     pub const fn number(self) -> u8 {
         self.0

@@ -18,7 +18,7 @@ use belfry_runtime::metrics::Metrics;
 use belfry_runtime::vendor::Ed25519;
 use belfry_testkit::{
     Answer, Ask, EmbeddedTable, FakeClock, MemoryCaptcha, MemoryDoorbell, MemoryMailer,
-    MemoryQueue, SeededEntropy, Vendor, World, vendor,
+    MemoryQueue, MemoryReceiver, SeededEntropy, Vendor, World, public_network, vendor,
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -63,9 +63,48 @@ pub(crate) struct House {
     pub(crate) backoffice: backoffice::App,
     pub(crate) mail: mail::App,
     pub(crate) rollup: rollup::Rollup,
+    pub(crate) siem: siem::App,
+    pub(crate) forward: siem_forward::App,
+    /// Rings for SIEM destinations.
+    pub(crate) rings: MemoryQueue,
+    /// What every SIEM destination leads to.
+    pub(crate) receiver: MemoryReceiver,
     pub(crate) description: Description,
     /// Route and status of every answer so far.
     pub(crate) seen: Mutex<BTreeSet<(String, u16)>>,
+}
+
+/// The two functions of the SIEM export.
+fn export(
+    world: &World,
+    rings: &MemoryQueue,
+    receiver: &MemoryReceiver,
+) -> (siem::App, siem_forward::App) {
+    let (carrier, sealer) = (Arc::new(receiver.clone()), Arc::new(world.sealer.clone()));
+    let (clock, entropy) = (Arc::new(world.clock.clone()), world.entropy.clone());
+    let host = "console.example".to_owned();
+    let routes = siem::App {
+        table: world.table(),
+        authenticator: world.authenticator(world.table()),
+        outbound: public_network(),
+        carrier: carrier.clone(),
+        sealer: sealer.clone(),
+        rings: Arc::new(rings.clone()),
+        host: host.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+    };
+    let forward = siem_forward::App {
+        table: world.table(),
+        carrier,
+        sealer,
+        rings: Arc::new(rings.clone()),
+        bell: Arc::new(world.bell.clone()),
+        host,
+        clock,
+        entropy,
+    };
+    (routes, forward)
 }
 
 impl House {
@@ -73,8 +112,10 @@ impl House {
         let world = World::new();
         let World { db, clock, entropy, key, sealer, bell, .. } = world.clone();
         let (telemetry, mailer) = (MemoryQueue::new(), MemoryMailer::new());
+        let (rings, receiver) = (MemoryQueue::new(), MemoryReceiver::new());
         let time = Arc::new(clock.clone());
         let seller = Vendor::new();
+        let export = export(&world, &rings, &receiver);
         Self {
             auth: auth::App {
                 table: db.table(),
@@ -141,16 +182,18 @@ impl House {
                 signatures: Arc::new(Ed25519),
                 local: false,
                 clock: time.clone(),
-                entropy,
+                entropy: entropy.clone(),
             },
             mail: mail::App {
                 table: db.table(),
                 mailer: Box::new(mailer.clone()),
-                sealer: Box::new(sealer),
+                sealer: Box::new(sealer.clone()),
                 telemetry: Box::new(telemetry.clone()),
                 clock: Box::new(clock.clone()),
             },
-            rollup: rollup::Rollup::new(db.table(), time),
+            siem: export.0,
+            forward: export.1,
+            rollup: rollup::Rollup::new(db.table(), Arc::new(rings.clone()), time.clone()),
             seller,
             description: Description::new(),
             seen: Mutex::default(),
@@ -161,6 +204,8 @@ impl House {
             bell,
             telemetry,
             mailer,
+            rings,
+            receiver,
         }
     }
 
@@ -183,6 +228,7 @@ impl House {
             "dashboard" => self.tell(&self.dashboard, route.route, ask).await,
             "licenses" => self.tell(&self.licenses, route.route, ask).await,
             "onboarding" => self.tell(&self.onboarding, route.route, ask).await,
+            "siem" => self.tell(&self.siem, route.route, ask).await,
             other => panic!("the walk does not know the function {other}"),
         }
     }
@@ -226,6 +272,18 @@ impl House {
         });
         let mut metrics = Metrics::new("rollup", "test");
         assert_eq!(self.rollup.messages(parts.collect(), &mut metrics).await, [""; 0]);
+    }
+
+    /// The rings for SIEM destinations are answered.
+    pub(crate) async fn forward_rings(&self) {
+        let rings = self.rings.drain().into_iter().map(|message| SqsMessage {
+            id: message.deduplication,
+            body: message.body,
+            group: Some(message.group),
+            ..Default::default()
+        });
+        let mut metrics = Metrics::new("siem-forward", "test");
+        assert_eq!(self.forward.messages(rings.collect(), &mut metrics).await, [""; 0]);
     }
 
     /// The new tenant's id; its first super admin is Ann, whether or not she is known already.

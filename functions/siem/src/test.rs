@@ -1,0 +1,170 @@
+//! `POST /siem/destinations/{id}/test` and `POST /siem/destinations/test`: one marked event, step by
+//! step, by the way that records take.
+
+use crate::App;
+use crate::body::{Before, DestinationBody, Wanted};
+use crate::find::found;
+use belfry_api::{Body, Problem, Request, Response, answer, request};
+use belfry_domain::id::{AuditId, DestinationId, TenantId};
+use belfry_domain::policy::Action;
+use belfry_domain::siem::destination::{Secrets, Settings, Transport};
+use belfry_domain::siem::format::Renderer;
+use belfry_domain::siem::progress::Verdict;
+use belfry_domain::siem::record::{Record, StreamName, What};
+use belfry_domain::throttle::SIEM_TEST;
+use belfry_runtime::outbound::{Confirmation, Seen, Step, Trace};
+use belfry_runtime::siem::Parcel;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct TestView {
+    /// Whether the receiver confirmed the event.
+    confirmed: bool,
+    /// The event's id, to be looked for at the receiver.
+    event_id: AuditId,
+    steps: Vec<StepView>,
+    error: Option<ErrorView>,
+}
+
+#[derive(Serialize)]
+struct ErrorView {
+    code: &'static str,
+    detail: String,
+}
+
+#[derive(Serialize, Default)]
+struct StepView {
+    step: &'static str,
+    elapsed_ms: u64,
+    ok: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<TlsView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    /// Whether the connection ended as TLS wants it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clean_end: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorView>,
+}
+
+#[derive(Serialize)]
+struct TlsView {
+    version: &'static str,
+    subject: Option<String>,
+    issuer: Option<String>,
+    not_after: Option<String>,
+}
+
+impl StepView {
+    fn of(step: &Step) -> Self {
+        let error = step.fault.as_ref().map(|fault| ErrorView {
+            code: fault.code(),
+            detail: belfry_api::sentence(&fault.to_string()),
+        });
+        let mut view = Self {
+            step: step.name.name(),
+            elapsed_ms: step.elapsed_ms,
+            ok: error.is_none(),
+            error,
+            ..Self::default()
+        };
+        match &step.seen {
+            Some(Seen::Addresses(addresses)) => {
+                view.addresses = addresses.iter().map(ToString::to_string).collect();
+            }
+            Some(Seen::Address(address)) => view.addresses = vec![address.to_string()],
+            Some(Seen::Tls(tls)) => {
+                let certificate = tls.certificate.as_ref();
+                view.tls = Some(TlsView {
+                    version: tls.version,
+                    subject: certificate.map(|facts| facts.subject.clone()),
+                    issuer: certificate.map(|facts| facts.issuer.clone()),
+                    not_after: certificate.map(|facts| answer::time(facts.not_after)),
+                });
+            }
+            Some(Seen::Written(bytes)) => view.bytes = Some(*bytes),
+            Some(Seen::Status(status)) => view.status = Some(*status),
+            Some(Seen::Closed(end)) => view.clean_end = Some(*end == Confirmation::Clean),
+            None => {}
+        }
+        view
+    }
+}
+
+pub(crate) async fn test(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+    let actor = app.authenticator.actor(request).await?;
+    let grant = actor.may(Action::TestDestination)?;
+    let tenant = grant.tenant();
+    let (destination, _) = found(app, tenant, request).await?;
+    connects(&destination.settings)?;
+    app.may_connect(tenant).await?;
+    let secrets = app.open(&destination).await?;
+    app.tried(tenant, destination.id, &destination.settings, &secrets).await
+}
+
+pub(crate) async fn test_unsaved(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+    let actor = app.authenticator.actor(request).await?;
+    let body: DestinationBody = request::body(request)?;
+    let grant = actor.may(Action::TestDestination)?;
+    let tenant = grant.tenant();
+    // What is stored is shown to nobody that is not stored with it.
+    let Wanted { settings, secrets, .. } = body.read(app, tenant, &Before::default()).await?;
+    connects(&settings)?;
+    let id = DestinationId::new(app.clock.now(), app.entropy.as_ref());
+    app.tried(tenant, id, &settings, &secrets).await
+}
+
+/// Whether there is somebody to connect to.
+fn connects(settings: &Settings) -> Result<(), Problem> {
+    if settings.transport != Transport::Pull {
+        return Ok(());
+    }
+    let detail = "A pull destination is asked; there is nothing to connect to.";
+    Err(Problem::new(409, "not_delivered_to", detail))
+}
+
+impl App {
+    /// Counts a try to find or reach a host, as such tries could scan a network.
+    pub(crate) async fn may_connect(&self, tenant: TenantId) -> Result<(), Problem> {
+        let subject = tenant.to_string();
+        let (now, entropy) = (self.clock.now(), self.entropy.as_ref());
+        Ok(self.table.count_try(&SIEM_TEST, &subject, now, entropy).await?)
+    }
+
+    async fn tried(
+        &self,
+        tenant: TenantId,
+        id: DestinationId,
+        settings: &Settings,
+        secrets: &Secrets,
+    ) -> Result<Response<Body>, Problem> {
+        let now = self.clock.now();
+        let event = AuditId::new(now, self.entropy.as_ref());
+        let record = Record {
+            tenant,
+            stream: StreamName::ACCESSES,
+            sequence: 0,
+            received_at: now.as_millisecond(),
+            what: What::Test(event),
+        };
+        let renderer = Renderer { format: settings.format, host: self.host.clone() };
+        let records = &[record];
+        let parcel = Parcel { id, settings, secrets, renderer: &renderer, records, pace: 1 };
+        let mut trace = Trace::new(self.clock.clone());
+        let outcome = self.carrier.carry(parcel, &mut trace).await;
+        let refusal = outcome.refusals.into_iter().next();
+        let refused = refusal.map(|refusal| (refusal.code, refusal.detail));
+        let trouble = outcome.trouble.map(|trouble| (trouble.code, trouble.detail));
+        Ok(answer::ok(&TestView {
+            confirmed: outcome.verdicts == [Verdict::Confirmed],
+            event_id: event,
+            steps: trace.steps().iter().map(StepView::of).collect(),
+            error: trouble.or(refused).map(|(code, detail)| ErrorView { code, detail }),
+        }))
+    }
+}
