@@ -1,16 +1,16 @@
 //! One destination: read, send, wait for the confirmation, move the cursor; again, until nothing waits.
 
 use crate::App;
-use crate::gather::{Batch, Spans, again, gather, waiting};
+use crate::gather::{Batch, gather};
 use belfry_domain::siem::destination::{Destination, Secrets};
 use belfry_domain::siem::format::Renderer;
-use belfry_domain::siem::progress::{Fault, Progress, Verdict};
+use belfry_domain::siem::progress::{Fault, Progress, Spans, Verdict};
 use belfry_domain::siem::record::StreamName;
 use belfry_runtime::keys::SealError;
 use belfry_runtime::log::whole;
 use belfry_runtime::outbound::Trace;
 use belfry_runtime::post;
-use belfry_runtime::siem::{Outcome, Parcel, Refusal, Trouble};
+use belfry_runtime::siem::{Outcome, Parcel, Refusal, Trouble, open_secrets};
 use belfry_runtime::siem_ring::{Ring, ring};
 use belfry_store::StoreError;
 use belfry_store::siem::Parked;
@@ -51,21 +51,6 @@ pub(crate) enum NotServed {
     Store(#[from] StoreError),
     #[error(transparent)]
     Secrets(#[from] SealError),
-    #[error("the secrets of a destination are damaged")]
-    Damaged(#[from] serde_json::Error),
-}
-
-impl NotServed {
-    /// What the administrator can do about it.
-    fn trouble(&self) -> Option<Trouble> {
-        let damaged = matches!(self, Self::Damaged(_) | Self::Secrets(SealError::Damaged(_)));
-        damaged.then(|| Trouble {
-            code: "secrets_damaged",
-            detail: "The secrets cannot be opened any longer; give them again.".to_owned(),
-            lasting: true,
-            wish: None,
-        })
-    }
 }
 
 impl App {
@@ -101,7 +86,7 @@ impl App {
             let batch = gather(&self.table, of.tenant, settings, &spans, turn).await?;
             let opened = match secrets.take() {
                 Some((opened, of_version)) if of_version == version => Ok(opened),
-                _ => self.open(&destination).await,
+                _ => open_secrets(self.sealer.as_ref(), &destination).await,
             };
             let pace = usize::try_from(progress.pace).unwrap_or(1).max(1);
             let sent = match opened {
@@ -110,18 +95,11 @@ impl App {
                     secrets = Some((opened, version));
                     sent
                 }
-                Err(error) => untouched(&batch, error.trouble().ok_or(error)?),
+                Err(SealError::Damaged(_)) => untouched(&batch, secrets_damaged()),
+                Err(error) => return Err(error.into()),
             };
             self.settle(&destination, progress, (batch, sent, replay), &ends, &mut report).await?;
         }
-    }
-
-    /// The secrets of a destination.
-    async fn open(&self, destination: &Destination) -> Result<Secrets, NotServed> {
-        let Some(sealed) = &destination.sealed_secrets else { return Ok(Secrets::default()) };
-        let context = destination.sealed_for();
-        let context = context.each_ref().map(|(name, value)| (*name, value.as_str()));
-        Ok(serde_json::from_slice(&self.sealer.open(sealed, &context).await?)?)
     }
 
     async fn send(
@@ -234,6 +212,16 @@ impl App {
     }
 }
 
+/// What only the administrator can mend.
+fn secrets_damaged() -> Trouble {
+    Trouble {
+        code: "secrets_damaged",
+        detail: "The secrets cannot be opened any longer; give them again.".to_owned(),
+        lasting: true,
+        wish: None,
+    }
+}
+
 /// Nothing is known of any record.
 fn untouched(batch: &Batch, trouble: Trouble) -> Outcome {
     let verdicts = vec![Verdict::Unknown; batch.records.len()];
@@ -242,7 +230,7 @@ fn untouched(batch: &Batch, trouble: Trouble) -> Outcome {
 
 /// What is to be sent next, and whether it was sent before: where both wait, by turns.
 fn next(progress: &Progress, ends: &BTreeMap<StreamName, u64>) -> Option<(Spans, bool)> {
-    let (new, old) = (waiting(progress, ends), again(progress));
+    let (new, old) = (progress.waiting(ends), progress.again());
     let replay = match (new.is_empty(), old.is_empty()) {
         (true, true) => return None,
         (false, false) => progress.revision % 2 == 1,

@@ -2,13 +2,12 @@
 
 use belfry_domain::id::TenantId;
 use belfry_domain::siem::destination::Settings;
-use belfry_domain::siem::progress::{Progress, Read};
-use belfry_domain::siem::record::{Record, StreamName};
+use belfry_domain::siem::progress::{Read, Spans};
+use belfry_domain::siem::record::Record;
 use belfry_runtime::log::whole;
 use belfry_store::siem::Parked;
 use belfry_store::{StoreError, Table};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 
 /// Records of one batch, as far as whole reads of the log allow: some megabytes on the wire, which a
 /// receiver takes within the time of one connection.
@@ -23,21 +22,6 @@ pub(crate) struct Batch {
     pub(crate) records: Vec<Record>,
     /// What cannot be sent, as it cannot be read.
     pub(crate) unreadable: Vec<Parked>,
-}
-
-/// From where to where each stream is to be read.
-pub(crate) type Spans = BTreeMap<StreamName, (u64, u64)>;
-
-/// What waits of every stream.
-pub(crate) fn waiting(progress: &Progress, ends: &BTreeMap<StreamName, u64>) -> Spans {
-    let spans =
-        ends.iter().map(|(stream, last)| (*stream, (progress.position(*stream).cursor, *last)));
-    spans.filter(|(_, (after, last))| after < last).collect()
-}
-
-/// What is to be sent once more.
-pub(crate) fn again(progress: &Progress) -> Spans {
-    progress.replay.iter().map(|(stream, replay)| (*stream, (replay.cursor, replay.last))).collect()
 }
 
 /// Reads the next records of every stream, one read each, beginning with another one each `turn`, until

@@ -1,7 +1,6 @@
 //! The sweep: every minute, of every destination that is on.
 
 use crate::App;
-use crate::gather::{again, waiting};
 use belfry_domain::id::{AuditId, TenantId};
 use belfry_domain::siem::destination::Destination;
 use belfry_runtime::log::whole;
@@ -86,7 +85,7 @@ impl App {
             return Ok((numbered, false));
         }
         let ends = self.table.stream_ends(tenant).await?;
-        let work = !waiting(&progress, &ends).is_empty() || !again(&progress).is_empty();
+        let work = !progress.waiting(&ends).is_empty() || !progress.again().is_empty();
         if work {
             let why = format!("sweep-{}-{}", progress.revision, now.as_second() / 60);
             ring(self.rings.as_ref(), [Ring { tenant, destination: id }], &why).await;

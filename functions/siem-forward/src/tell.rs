@@ -1,8 +1,7 @@
 //! What the admins are told of a destination.
 
 use crate::App;
-use crate::gather::waiting;
-use belfry_domain::id::{OutboxId, TenantId};
+use belfry_domain::id::OutboxId;
 use belfry_domain::mail::{Letter, SiemNotice};
 use belfry_domain::recovery::MOST_TOLD;
 use belfry_domain::siem::destination::Destination;
@@ -28,9 +27,9 @@ impl App {
             Health::Retrying { since, .. } | Health::Suspended { since } => since,
             Health::Healthy => now,
         };
-        let backlog = ends.iter().map(|(stream, last)| progress.position(*stream).backlog(*last));
-        let backlog: u64 = backlog.sum();
-        let oldest = self.oldest(destination.tenant, progress, ends).await?;
+        let waiting = progress.waiting(ends);
+        let backlog = waiting.values().map(|(after, last)| last - after).sum();
+        let oldest = self.table.oldest_logged(destination.tenant, &waiting).await?;
         let age = oldest.map_or(0, |oldest| now.duration_since(oldest).as_mins());
         let reason = progress.last_error.as_ref().map(|fault| fault.detail.clone());
         let admins = self.table.admins(destination.tenant).await?;
@@ -48,20 +47,5 @@ impl App {
             post::notice(&person.email, person.language, letter, now, self.entropy.as_ref())
         });
         mails.collect()
-    }
-
-    /// When the oldest record that waits was taken.
-    async fn oldest(
-        &self,
-        tenant: TenantId,
-        progress: &Progress,
-        ends: &BTreeMap<StreamName, u64>,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let mut oldest = None;
-        for (stream, span) in waiting(progress, ends) {
-            let at = self.table.logged_after(tenant, stream, span).await?;
-            oldest = oldest.into_iter().chain(at).min();
-        }
-        Ok(oldest)
     }
 }

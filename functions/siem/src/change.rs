@@ -8,6 +8,7 @@ use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::failure::FieldError;
 use belfry_domain::policy::Action;
 use belfry_domain::siem::destination::Destination;
+use belfry_runtime::siem::open_secrets;
 use belfry_runtime::siem_ring::{Ring, ring};
 
 pub(crate) async fn change(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
@@ -23,7 +24,10 @@ pub(crate) async fn change(app: &App, request: &Request) -> Result<Response<Body
     if version != stored.version {
         return Err(Problem::stale(stored.version));
     }
-    let before = Before { settings: Some(&stored.settings), secrets: app.open(&stored).await? };
+    let before = Before {
+        settings: Some(&stored.settings),
+        secrets: open_secrets(app.sealer.as_ref(), &stored).await?,
+    };
     let Wanted { settings, secrets, made } = body.read(app, tenant, &before).await?;
     let sealed_secrets = if secrets == before.secrets {
         stored.sealed_secrets.clone()

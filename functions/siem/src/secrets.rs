@@ -9,8 +9,8 @@ use belfry_api::fields::Fields;
 use belfry_domain::failure::FieldError;
 use belfry_domain::ports::random;
 use belfry_domain::siem::destination::{Destination, Secrets, Transport};
-use belfry_runtime::keys::SealError;
 use belfry_runtime::outbound::Identity;
+use belfry_runtime::siem::seal_secrets;
 
 impl DestinationBody {
     /// The secrets from now on, and the token that was made here. None is shown to another place than it
@@ -132,8 +132,6 @@ impl App {
         if secrets.is_empty() {
             return Ok(None);
         }
-        let context = destination.sealed_for();
-        let context = context.each_ref().map(|(name, value)| (*name, value.as_str()));
         let plain = serde_json::to_vec(secrets).map_err(|error| Problem::internal(&error))?;
         if plain.len() > Secrets::MOST_SEALED {
             let detail = "All secrets of a destination together have at most 4,096 bytes.";
@@ -143,16 +141,7 @@ impl App {
                 detail,
             )]));
         }
-        Ok(Some(self.sealer.seal(&plain, &context).await?))
-    }
-
-    /// The secrets of a destination.
-    pub(crate) async fn open(&self, destination: &Destination) -> Result<Secrets, Problem> {
-        let Some(sealed) = &destination.sealed_secrets else { return Ok(Secrets::default()) };
-        let context = destination.sealed_for();
-        let context = context.each_ref().map(|(name, value)| (*name, value.as_str()));
-        let plain = self.sealer.open(sealed, &context).await?;
-        serde_json::from_slice(&plain).map_err(|error| SealError::Damaged(Box::new(error)).into())
+        Ok(Some(seal_secrets(self.sealer.as_ref(), destination, &plain).await?))
     }
 }
 

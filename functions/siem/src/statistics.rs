@@ -97,16 +97,11 @@ pub(crate) async fn statistics(app: &App, request: &Request) -> Result<Response<
     let parked = app.table.parked(tenant, destination.id, MOST_PARKED).await?;
     let mut totals = FiguresView::default();
     let mut streams = Vec::with_capacity(ends.len());
-    let mut oldest = None;
+    let oldest = app.table.oldest_logged(tenant, &progress.waiting(&ends)).await?;
     for (stream, last) in &ends {
         let position = progress.position(*stream);
         let figures = FiguresView::of(position, *last);
         totals.add(&figures);
-        if figures.backlog > 0 {
-            let span = (position.cursor, *last);
-            let at = app.table.logged_after(tenant, *stream, span).await?;
-            oldest = oldest.into_iter().chain(at).min();
-        }
         let Position { start, cursor, .. } = position;
         streams.push(StreamView { stream: *stream, start, cursor, last: *last, figures });
     }

@@ -13,7 +13,7 @@ use belfry_domain::siem::progress::Verdict;
 use belfry_domain::siem::record::{Record, StreamName, What};
 use belfry_domain::throttle::SIEM_TEST;
 use belfry_runtime::outbound::{Confirmation, Seen, Step, Trace};
-use belfry_runtime::siem::Parcel;
+use belfry_runtime::siem::{Parcel, open_secrets};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -103,7 +103,7 @@ pub(crate) async fn test(app: &App, request: &Request) -> Result<Response<Body>,
     let (destination, _) = found(app, tenant, request).await?;
     connects(&destination.settings)?;
     app.may_connect(tenant).await?;
-    let secrets = app.open(&destination).await?;
+    let secrets = open_secrets(app.sealer.as_ref(), &destination).await?;
     app.tried(tenant, destination.id, &destination.settings, &secrets).await
 }
 

@@ -5,13 +5,14 @@ mod http;
 mod syslog;
 mod webhook;
 
+use crate::keys::{SealError, Sealer};
 use crate::outbound::{
     Authorities, Connection, Identity, Outbound, OutboundError, Tls, Trace, Trust,
 };
 use belfry_domain::id::DestinationId;
 use belfry_domain::outbound::{Peer, Ports};
 use belfry_domain::ports::{Clock, Entropy};
-use belfry_domain::siem::destination::{Secrets, Settings, Transport};
+use belfry_domain::siem::destination::{Destination, Secrets, Settings, Transport};
 use belfry_domain::siem::format::Renderer;
 use belfry_domain::siem::progress::Verdict;
 use belfry_domain::siem::record::Record;
@@ -108,6 +109,35 @@ impl From<OutboundError> for Trouble {
         let (code, lasting) = (error.code(), error.is_lasting());
         Self { code, detail: belfry_api::sentence(&error.to_string()), lasting, wish: None }
     }
+}
+
+/// The secrets of a destination; none where it has none.
+///
+/// # Errors
+/// [`SealError`].
+pub async fn open_secrets(
+    key: &dyn Sealer,
+    destination: &Destination,
+) -> Result<Secrets, SealError> {
+    let Some(sealed) = &destination.sealed_secrets else { return Ok(Secrets::default()) };
+    let context = destination.sealed_for();
+    let context = context.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let plain = key.open(sealed, &context).await?;
+    serde_json::from_slice(&plain).map_err(|error| SealError::Damaged(Box::new(error)))
+}
+
+/// Secrets as JSON, sealed for their destination.
+///
+/// # Errors
+/// [`SealError`].
+pub async fn seal_secrets(
+    key: &dyn Sealer,
+    destination: &Destination,
+    plain: &[u8],
+) -> Result<Vec<u8>, SealError> {
+    let context = destination.sealed_for();
+    let context = context.each_ref().map(|(name, value)| (*name, value.as_str()));
+    key.seal(plain, &context).await
 }
 
 /// What records call their sender: the host of the console's address.

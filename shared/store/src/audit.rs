@@ -93,8 +93,7 @@ impl Table {
         Err(Refused::Store(StoreError::Unavailable("the audit trail is too busy".into())))
     }
 
-    /// The records after number `after`, at most `limit`, and the chain's end. The text of one that cannot be
-    /// read is empty.
+    /// The records after number `after`, at most `limit`, as [`Self::audit_records`] has them, and the chain's end.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -106,6 +105,19 @@ impl Table {
     ) -> Result<(Vec<Kept>, Head), StoreError> {
         let head = entity::get(self, &keys::audit_head(tenant)).await?.unwrap_or(Head::EMPTY);
         let last = head.sequence.min(after.saturating_add(u64::from(limit)));
+        Ok((self.audit_records(tenant, (after, last)).await?, head))
+    }
+
+    /// The records after number `after` up to `last`, which is there; the text of one that cannot be read is empty.
+    /// 1 RRU for each 4 KB of record and erasable part.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn audit_records(
+        &self,
+        tenant: TenantId,
+        (after, last): (u64, u64),
+    ) -> Result<Vec<Kept>, StoreError> {
         let wanted: Vec<_> = (after.saturating_add(1)..=last)
             .map(|n| (keys::audit_record(tenant, n), keys::audit_personal(tenant, n)))
             .collect();
@@ -122,7 +134,7 @@ impl Table {
             let personal = found.take::<StoredPersonal>(personal).unwrap_or(None);
             kept.push(Kept { text, personal: personal.map(|personal| personal.text) });
         }
-        Ok((kept, head))
+        Ok(kept)
     }
 
     /// Writes down what happened at the door of `tenant` (or of nobody we know). 1 WRU.

@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use belfry_domain::audit::{Access, Personal, Record as Change};
 use belfry_domain::id::{AuditId, TenantId};
 use belfry_domain::ports::{Day, Entropy};
+use belfry_domain::siem::progress::Spans;
 use belfry_domain::siem::record::{Record, Source, StreamName, What};
 use belfry_domain::telemetry::part::decode;
 use belfry_domain::telemetry::plan::Chunk;
@@ -143,20 +144,25 @@ impl Table {
         }
     }
 
-    /// When the first entry after number `after` was taken, that is there and can be read. The cost of
-    /// [`Self::log_page`].
+    /// When the oldest of the records that these spans begin with was taken, of those that are there and can be
+    /// read. For each span the cost of [`Self::log_page`].
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn logged_after(
+    pub async fn oldest_logged(
         &self,
         tenant: TenantId,
-        stream: StreamName,
-        (after, last): (u64, u64),
+        spans: &Spans,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let page = self.log_page(tenant, stream, (after, last.min(after + 1))).await?;
-        let record = page.entries.into_iter().find_map(|entry| entry.record);
-        Ok(record.and_then(|record| Timestamp::from_millisecond(record.received_at).ok()))
+        let mut oldest = None;
+        for (stream, (after, last)) in spans {
+            let span = (*after, (*last).min(after + 1));
+            let page = self.log_page(tenant, *stream, span).await?;
+            let record = page.entries.into_iter().find_map(|entry| entry.record);
+            let at = record.and_then(|record| Timestamp::from_millisecond(record.received_at).ok());
+            oldest = oldest.into_iter().chain(at).min();
+        }
+        Ok(oldest)
     }
 
     /// The first sequence up to `last` that was taken at `since` or later; `last + 1` when there is none.
@@ -227,9 +233,8 @@ impl Table {
         tenant: TenantId,
         (after, last): (u64, u64),
     ) -> Result<LogPage, StoreError> {
-        let limit = u32::try_from(READ_AT_ONCE.min(last - after)).unwrap_or(u32::MAX);
-        let (kept, _) = self.audit_trail(tenant, after, limit).await?;
-        let to = last.min(after + u64::from(limit));
+        let to = last.min(after + READ_AT_ONCE);
+        let kept = self.audit_records(tenant, (after, to)).await?;
         // What is missing is missing at the beginning.
         let count = u64::try_from(kept.len()).unwrap_or(0);
         let first = (count > 0).then(|| to + 1 - count);

@@ -186,38 +186,32 @@ impl Table {
     ) -> Result<(), CreateError> {
         let Destination { id, tenant, created_at: now, .. } = *destination;
         let entry = described(destination, None);
-        for attempt in 0..TRIES {
-            let roster = self.roster(tenant, now).await?;
-            if roster.destinations.len() >= MOST_DESTINATIONS {
-                return Err(CreateError::Limit);
-            }
-            let mut next = roster.clone();
-            if next.destinations.is_empty() {
-                next.since = now;
-            }
-            next.destinations.push(id);
-            if destination.is_delivered_to() {
-                next.delivered.push(id);
-            }
-            let mut writes = rostered(tenant, &roster, next)?
-                .create(item(destination)?)
-                .create_value(&keys::progress(tenant, id), progress)?;
-            if let Some(secret_hash) = token {
-                let token = PullToken { tenant, destination: id, secret_hash };
-                writes = writes.create_value(&keys::pull_token(id), &token)?;
-            }
-            let before = writes.len();
-            let writes = writes.and(beside.clone().unwrap_or_default());
-            match self.commit(grant, &entry, writes, now, entropy).await {
-                Ok(()) => return Ok(()),
-                Err(Refused::Condition(0)) => pause(attempt, entropy).await,
-                Err(Refused::Condition(place)) if place == before => {
-                    return Err(CreateError::Repeated);
-                }
-                Err(error) => return Err(error.unexpected().into()),
-            }
+        let mut writes = Transaction::new()
+            .create(item(destination)?)
+            .create_value(&keys::progress(tenant, id), progress)?;
+        if let Some(secret_hash) = token {
+            let token = PullToken { tenant, destination: id, secret_hash };
+            writes = writes.create_value(&keys::pull_token(id), &token)?;
         }
-        Err(StoreError::Unavailable("the roster of destinations is too busy".into()).into())
+        // The roster's own write comes first.
+        let place_beside = 1 + writes.len();
+        let writes = writes.and(beside.unwrap_or_default());
+        let joins = |roster: &mut Roster| {
+            if roster.destinations.is_empty() {
+                roster.since = now;
+            }
+            roster.destinations.push(id);
+            if destination.is_delivered_to() {
+                roster.delivered.push(id);
+            }
+            roster.destinations.len() <= MOST_DESTINATIONS
+        };
+        match self.commit_rostered(grant, &entry, joins, &writes, (now, entropy)).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(CreateError::Limit),
+            Err(Refused::Condition(place)) if place == place_beside => Err(CreateError::Repeated),
+            Err(error) => Err(error.unexpected().into()),
+        }
     }
 
     /// Changes what was chosen of a destination. False when somebody else did so meanwhile.
@@ -231,27 +225,21 @@ impl Table {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<bool, StoreError> {
-        let (tenant, id) = (before.tenant, before.id);
+        let id = before.id;
         let entry = described(after, Some(before));
         let version = [(":before", number(before.version))];
         let write = Transaction::new().put(item(after)?, "#version = :before", version);
         if before.is_delivered_to() == after.is_delivered_to() {
             return held(self.commit(grant, &entry, write, now, entropy).await);
         }
-        for attempt in 0..TRIES {
-            let roster = self.roster(tenant, now).await?;
-            let mut next = roster.clone();
-            next.delivered.retain(|other| *other != id);
+        let moves = |roster: &mut Roster| {
+            roster.delivered.retain(|other| *other != id);
             if after.is_delivered_to() {
-                next.delivered.push(id);
+                roster.delivered.push(id);
             }
-            let writes = rostered(tenant, &roster, next)?.and(write.clone());
-            match self.commit(grant, &entry, writes, now, entropy).await {
-                Err(Refused::Condition(0)) => pause(attempt, entropy).await,
-                done => return held(done),
-            }
-        }
-        Err(StoreError::Unavailable("the roster of destinations is too busy".into()))
+            true
+        };
+        held(self.commit_rostered(grant, &entry, moves, &write, (now, entropy)).await.map(drop))
     }
 
     /// Deletes a destination with its progress. False when there is none.
@@ -269,23 +257,18 @@ impl Table {
         let Some((destination, _)) = self.destination(tenant, id).await? else { return Ok(false) };
         let settings = &destination.settings;
         let entry = Entry::about("siem_destination", &id).set("name", settings.name.as_str());
-        for attempt in 0..TRIES {
-            let roster = self.roster(tenant, now).await?;
-            let mut next = roster.clone();
-            next.destinations.retain(|other| *other != id);
-            next.delivered.retain(|other| *other != id);
-            let mut writes = rostered(tenant, &roster, next)?
-                .delete(keys::destination(tenant, id), "attribute_exists(pk)", [])
-                .delete(keys::progress(tenant, id), "attribute_exists(pk)", []);
-            if settings.transport == Transport::Pull {
-                writes = writes.delete(keys::pull_token(id), "attribute_exists(pk)", []);
-            }
-            match self.commit(grant, &entry, writes, now, entropy).await {
-                Err(Refused::Condition(0)) => pause(attempt, entropy).await,
-                done => return held(done),
-            }
+        let mut writes = Transaction::new()
+            .delete(keys::destination(tenant, id), "attribute_exists(pk)", [])
+            .delete(keys::progress(tenant, id), "attribute_exists(pk)", []);
+        if settings.transport == Transport::Pull {
+            writes = writes.delete(keys::pull_token(id), "attribute_exists(pk)", []);
         }
-        Err(StoreError::Unavailable("the roster of destinations is too busy".into()))
+        let leaves = |roster: &mut Roster| {
+            roster.destinations.retain(|other| *other != id);
+            roster.delivered.retain(|other| *other != id);
+            true
+        };
+        held(self.commit_rostered(grant, &entry, leaves, &writes, (now, entropy)).await.map(drop))
     }
 
     /// Keeps how far a destination is, with the mails that tell of it, if nobody else did meanwhile and
@@ -402,6 +385,32 @@ impl Table {
         self.meter().read(answer.consumed_capacity.iter());
         let found = answer.items.unwrap_or_default().into_iter().map(entity::value).collect();
         Ok((found, answer.last_evaluated_key))
+    }
+
+    /// Does `writes` with a change of the tenant's roster ahead of them, and its record; again when somebody
+    /// else changed the roster meanwhile. False, and nothing is done, when `change` says that it does not fit.
+    async fn commit_rostered(
+        &self,
+        grant: &Grant,
+        entry: &Entry,
+        change: impl Fn(&mut Roster) -> bool,
+        writes: &Transaction,
+        (now, entropy): (Timestamp, &dyn Entropy),
+    ) -> Result<bool, Refused> {
+        let tenant = grant.tenant();
+        for attempt in 0..TRIES {
+            let roster = self.roster(tenant, now).await?;
+            let mut next = roster.clone();
+            if !change(&mut next) {
+                return Ok(false);
+            }
+            let all = rostered(tenant, &roster, next)?.and(writes.clone());
+            match self.commit(grant, entry, all, now, entropy).await {
+                Err(Refused::Condition(0)) => pause(attempt, entropy).await,
+                done => return done.map(|()| true),
+            }
+        }
+        Err(StoreError::Unavailable("the roster of destinations is too busy".into()).into())
     }
 
     async fn roster(&self, tenant: TenantId, now: Timestamp) -> Result<Roster, StoreError> {

@@ -88,6 +88,23 @@ pub enum Verdict {
     Unknown,
 }
 
+/// From where to where streams are to be read: after the first number, up to the second.
+pub type Spans = BTreeMap<StreamName, (u64, u64)>;
+
+/// Up to where a read of a stream is settled, and how many were confirmed and parked until there: up to its
+/// first record that is unknown.
+fn reached(read: &Read, records: &[(StreamName, u64, Verdict)]) -> (u64, u64, u64) {
+    let (mut confirmed, mut refused) = (0, 0);
+    for (_, sequence, verdict) in records.iter().filter(|(stream, ..)| *stream == read.stream) {
+        match verdict {
+            Verdict::Confirmed => confirmed += 1,
+            Verdict::Parked => refused += 1,
+            Verdict::Unknown => return (sequence.saturating_sub(1), confirmed, refused),
+        }
+    }
+    (read.to, confirmed, refused)
+}
+
 /// Records to be sent once more, of one stream: those after `cursor` up to `last`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replay {
@@ -214,6 +231,18 @@ impl Progress {
         self.streams.get(&stream).copied().unwrap_or_default()
     }
 
+    /// What waits of every stream that ends so.
+    pub fn waiting(&self, ends: &BTreeMap<StreamName, u64>) -> Spans {
+        let spans =
+            ends.iter().map(|(stream, last)| (*stream, (self.position(*stream).cursor, *last)));
+        spans.filter(|(_, (after, last))| after < last).collect()
+    }
+
+    /// What is to be sent once more.
+    pub fn again(&self) -> Spans {
+        self.replay.iter().map(|(stream, replay)| (*stream, (replay.cursor, replay.last))).collect()
+    }
+
     /// Whether it may be delivered to now, with the settings of this version.
     pub fn is_due(&self, version: u64, now: Timestamp) -> bool {
         let waits = match self.health {
@@ -228,18 +257,7 @@ impl Progress {
     /// stream's in its own. A stream moves up to its first record that is unknown.
     pub fn settle(&mut self, reads: &[Read], records: &[(StreamName, u64, Verdict)]) {
         for read in reads {
-            let own = records.iter().filter(|(stream, ..)| *stream == read.stream);
-            let (mut to, mut confirmed, mut refused) = (read.to, 0, 0);
-            for (_, sequence, verdict) in own {
-                match verdict {
-                    Verdict::Confirmed => confirmed += 1,
-                    Verdict::Parked => refused += 1,
-                    Verdict::Unknown => {
-                        to = sequence.saturating_sub(1);
-                        break;
-                    }
-                }
-            }
+            let (to, confirmed, refused) = reached(read, records);
             let position = self.streams.entry(read.stream).or_default();
             position.settle(to, confirmed, refused, read.expired);
         }
@@ -248,18 +266,8 @@ impl Progress {
     /// The same of records that were sent once more.
     pub fn settle_replay(&mut self, reads: &[Read], records: &[(StreamName, u64, Verdict)]) {
         for read in reads {
-            let own = records.iter().filter(|(stream, ..)| *stream == read.stream);
-            let mut to = read.to;
-            for (_, sequence, verdict) in own {
-                match verdict {
-                    Verdict::Confirmed => self.replayed += 1,
-                    Verdict::Parked => {}
-                    Verdict::Unknown => {
-                        to = sequence.saturating_sub(1);
-                        break;
-                    }
-                }
-            }
+            let (to, confirmed, _) = reached(read, records);
+            self.replayed += confirmed;
             if let Some(replay) = self.replay.get_mut(&read.stream) {
                 replay.cursor = replay.cursor.max(to);
                 if replay.cursor >= replay.last {

@@ -104,7 +104,7 @@ impl Line<'_, '_> {
 
     async fn once(
         &mut self,
-        request: Request<Full<Bytes>>,
+        mut request: Request<Full<Bytes>>,
     ) -> Result<Response<Bytes>, OutboundError> {
         let mut http = if let Some(http) = self.open.take() {
             http
@@ -113,7 +113,6 @@ impl Line<'_, '_> {
             self.network.connect(settings, secrets, self.trace).await?.http().await?
         };
         http.renew(self.network.outbound.patience().whole);
-        let mut request = request;
         let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
         let cookies = cookies.collect::<Vec<_>>().join("; ");
         if let Ok(cookies) = HeaderValue::from_str(&cookies)
