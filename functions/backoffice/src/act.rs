@@ -4,6 +4,7 @@ use crate::App;
 use crate::recoveries::Company;
 use belfry_api::Problem;
 use belfry_domain::account::{Role, Source, Status, Tenant, User};
+use belfry_domain::attribute::UserAttributes;
 use belfry_domain::audit::Entry;
 use belfry_domain::id::{OutboxId, UserId};
 use belfry_domain::mail::Letter;
@@ -166,7 +167,7 @@ impl Work<'_> {
         let (beside, mail) = self.end(Stage::Done)?;
         let member = NewMember { user, invite: Some(invite) };
         match app.table.create_user(grant, &entry, member, beside, now, entropy).await {
-            Ok(()) => self.settled(true, &[invitation, mail]).await,
+            Ok(_) => self.settled(true, &[invitation, mail]).await,
             Err(NotWritten::Limit) => Ok(false),
             Err(NotWritten::Store(error)) => Err(error.into()),
             Err(_) => Err(busy()),
@@ -212,7 +213,7 @@ impl Work<'_> {
         };
         let (users, person) = ((before, &after), (person, beside));
         match app.table.change_user(grant, &entry, users, person, now, entropy).await {
-            Ok(()) => self.settled(true, &mails).await,
+            Ok(_) => self.settled(true, &mails).await,
             Err(NotWritten::Store(error)) => Err(error.into()),
             Err(_) => Err(busy()),
         }
@@ -247,6 +248,7 @@ fn new_user(appointee: &Appointee) -> NewUser {
         email: appointee.email.clone(),
         mobile: Some(appointee.mobile.clone()),
         phone: None,
+        attributes: UserAttributes::new(),
         role: Role::SuperAdmin,
         two_factor_required: true,
     }

@@ -5,6 +5,7 @@ use crate::licenses::terms;
 use belfry_api::Problem;
 use belfry_api::fields::Fields;
 use belfry_domain::account::{IdleLimit, Role, Source, Tenant, User};
+use belfry_domain::attribute::UserAttributes;
 use belfry_domain::id::TenantId;
 use belfry_domain::language::Language;
 use belfry_domain::license::{IssuedKey, License, LicenseKind, Terms};
@@ -170,6 +171,7 @@ fn parse(app: &App, command: Command, now: Timestamp) -> Result<Wanted, Problem>
                 email: email?,
                 mobile: Some(mobile?),
                 phone: None,
+                attributes: UserAttributes::new(),
                 role: Role::SuperAdmin,
                 // On by default for the first super admin.
                 two_factor_required: true,

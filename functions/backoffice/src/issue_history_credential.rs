@@ -3,7 +3,7 @@
 use crate::App;
 use belfry_api::fields::Fields;
 use belfry_api::{Problem, answer};
-use belfry_domain::credential::{Credential, HistoryDays, Term};
+use belfry_domain::credential::{Credential, HistoryDays, Scope, Term};
 use belfry_domain::id::TenantId;
 use belfry_domain::policy::Action;
 use belfry_domain::product::Product;
@@ -41,7 +41,8 @@ pub(crate) async fn issue_history_credential(
     })?;
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     let term = Term::History { days };
-    let (credential, token) = Credential::issue(tenant, &license, term, now, entropy);
+    let (credential, token) =
+        Credential::issue(tenant, &license, ([Scope::TelemetryWrite].into(), term), now, entropy);
     let action = Action::IssueHistoryCredential;
     let log = back_office_log(&staff, action, tenant, &reason, now, entropy)?;
     app.table.create_credential(&grant, &credential, Some(log), entropy).await?;

@@ -3,7 +3,7 @@
 use crate::App;
 use crate::answer::{BatchView, Listed};
 use belfry_api::{Body, Problem, Request, Response, answer, request};
-use belfry_domain::credential::{Credential, CredentialToken, NotAuthenticated, Scope};
+use belfry_domain::credential::{Credential, Scope};
 use belfry_domain::failure::FieldError;
 use belfry_domain::telemetry::Damaged;
 use belfry_domain::telemetry::batch::{self, Cut};
@@ -11,6 +11,7 @@ use belfry_domain::telemetry::envelope::Judge;
 use belfry_domain::telemetry::event::Name;
 use belfry_domain::telemetry::part::{Part, PartId};
 use belfry_domain::telemetry::stream::Stream;
+use belfry_runtime::authenticate::product;
 use belfry_runtime::queue::FifoMessage;
 use jiff::Timestamp;
 use serde_json_borrow::Value;
@@ -19,7 +20,7 @@ const MEDIA_TYPE: &str = "application/cloudevents-batch+json";
 
 pub(crate) async fn telemetry(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
-    let credential = authenticate(app, request, now).await?;
+    let credential = product(&app.table, request, Scope::TelemetryWrite, now).await?;
     check_media_type(request)?;
     let body = batch::inflate(request.body())?;
     let batch_id = batch::batch_id(idempotency_key(request)?, &body)?;
@@ -52,21 +53,6 @@ pub(crate) async fn telemetry(app: &App, request: &Request) -> Result<Response<B
             warnings_omitted: judged.warnings.omitted,
         },
     ))
-}
-
-/// The credential of the request, if its tenant and licence are good; every fault of its own is the same
-/// 401. What is refused is no use of it.
-async fn authenticate(app: &App, request: &Request, now: Timestamp) -> Result<Credential, Problem> {
-    let token: CredentialToken =
-        request::bearer(request).and_then(|token| token.parse().ok()).ok_or(NotAuthenticated)?;
-    let found = app.table.credential(token.id).await?;
-    let credential = Credential::check(found, &token, Scope::TelemetryWrite, now)?;
-    credential.licensed(now)?;
-    // Bookkeeping, at most hourly: its failure is no reason to refuse telemetry.
-    if let Err(error) = app.table.touch_credential(&credential, now).await {
-        tracing::warn!(error = belfry_runtime::log::whole(&error), "last use not written");
-    }
-    Ok(credential)
 }
 
 fn check_media_type(request: &Request) -> Result<(), Problem> {

@@ -1,7 +1,7 @@
 //! `POST /telemetry` from the gateway's event to the queue.
 #![expect(clippy::unwrap_used, reason = "a failed test says so by a panic")]
 
-use belfry_domain::credential::{Credential, HistoryDays, Term};
+use belfry_domain::credential::{Credential, HistoryDays, Scope, Term};
 use belfry_domain::id::TenantId;
 use belfry_domain::product::Product;
 use belfry_domain::telemetry::part::Part;
@@ -39,7 +39,13 @@ impl House {
     async fn credential(&self, term: Term) -> (Credential, String) {
         let (now, entropy) = (self.world.now(), self.world.entropy.as_ref());
         let license = self.world.license(self.tenant, Product::Epp, 4).await;
-        let (credential, token) = Credential::issue(self.tenant, &license, term, now, entropy);
+        let (credential, token) = Credential::issue(
+            self.tenant,
+            &license,
+            ([Scope::TelemetryWrite].into(), term),
+            now,
+            entropy,
+        );
         self.world.put(&keys::credential(credential.id), &credential).await;
         (credential, token.expose_text())
     }

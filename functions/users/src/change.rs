@@ -1,6 +1,7 @@
 //! `PATCH /users/{id}`: names, numbers, role, status.
 
 use crate::App;
+use crate::attributes::attributes;
 use crate::target::{LOOKS, Person, busy, present};
 use crate::view::{UserView, changed};
 use belfry_api::fields::Fields;
@@ -16,6 +17,7 @@ use belfry_store::transaction::Transaction;
 use belfry_store::users::{NotWritten, PersonMove};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Absent is "as it is"; an empty number takes it away.
 #[derive(Deserialize)]
@@ -25,6 +27,9 @@ struct ChangeBody {
     last_name: Option<String>,
     mobile: Option<String>,
     phone: Option<String>,
+    /// By name; null or empty takes one away, those not named stay.
+    #[serde(default)]
+    attributes: BTreeMap<String, Option<String>>,
     role: Option<String>,
     status: Option<String>,
     /// Never changes; named to say so.
@@ -50,7 +55,7 @@ pub(crate) async fn change(app: &App, request: &Request) -> Result<Response<Body
         }
         let (after, moves) = before.wanted(&wanted)?;
         if after == before {
-            return Ok(answer::ok(&UserView::from(&before)));
+            return shown(app, &before).await;
         }
         if before.id == caller.user.id && (after.role, after.status) != (before.role, before.status)
         {
@@ -61,13 +66,18 @@ pub(crate) async fn change(app: &App, request: &Request) -> Result<Response<Body
             counted = true;
         }
         match write(app, &caller, &grant, &before, after, moves).await? {
-            Ok(after) => return Ok(answer::ok(&UserView::from(&after))),
+            Ok(after) => return shown(app, &after).await,
             Err(NotWritten::LastSuperAdmin) => return Err(Unchangeable::LastSuperAdmin.into()),
             Err(NotWritten::Store(error)) => return Err(error.into()),
             Err(_) => {}
         }
     }
     Err(busy())
+}
+
+async fn shown(app: &App, user: &User) -> Result<Response<Body>, Problem> {
+    let catalogue = app.table.catalogue_of(user.tenant, [user]).await?;
+    Ok(answer::ok(&UserView::of(user, &catalogue)))
 }
 
 /// What a promotion to the console asks before it mails.
@@ -117,9 +127,10 @@ async fn write(
         }
     };
     let (users, person) = ((before, &after), (person, Transaction::new()));
-    if let Err(refused) = app.table.change_user(grant, &entry, users, person, now, entropy).await {
-        return Ok(Err(refused));
-    }
+    let after = match app.table.change_user(grant, &entry, users, person, now, entropy).await {
+        Ok(after) => after,
+        Err(refused) => return Ok(Err(refused)),
+    };
     if let Some(mail) = mail {
         app.post.ring(mail).await;
     }
@@ -141,6 +152,7 @@ fn parse(body: &ChangeBody) -> Result<Wanted, Problem> {
     };
     wanted.mobile = body.mobile.as_ref().map(|text| number(&mut fields, "/mobile", text));
     wanted.phone = body.phone.as_ref().map(|text| number(&mut fields, "/phone", text));
+    wanted.attributes = attributes(&mut fields, &body.attributes);
     if let Some(text) = &body.role {
         wanted.role = fields.want(Role::named(text), "/role", "This is not a role.");
     }

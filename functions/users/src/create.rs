@@ -2,6 +2,7 @@
 //! somebody is known from elsewhere.
 
 use crate::App;
+use crate::attributes::attributes;
 use crate::target::{LOOKS, busy};
 use crate::view::{UserView, about};
 use belfry_api::fields::Fields;
@@ -16,6 +17,7 @@ use belfry_runtime::invite::Inviter;
 use belfry_store::idempotency;
 use belfry_store::users::{NewMember, NotWritten};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +27,8 @@ struct CreateBody {
     email: String,
     mobile: Option<String>,
     phone: Option<String>,
+    #[serde(default)]
+    attributes: BTreeMap<String, Option<String>>,
     role: String,
     #[serde(default)]
     two_factor_required: bool,
@@ -42,7 +46,8 @@ pub(crate) async fn create(app: &App, request: &Request) -> Result<Response<Body
         Some(user) => user,
         None => added(app, &caller, &grant, &new, digest.as_deref()).await?,
     };
-    Ok(answer::created(&UserView::from(&user)))
+    let catalogue = app.table.catalogue_of(user.tenant, [&user]).await?;
+    Ok(answer::created(&UserView::of(&user, &catalogue)))
 }
 
 /// What the same request made before; none when it is the first.
@@ -108,7 +113,7 @@ async fn added(
         let beside = once.transpose()?.unwrap_or_default();
         let member = NewMember { user: user.clone(), invite };
         match app.table.create_user(grant, &entry, member, beside, now, entropy).await {
-            Ok(()) => {
+            Ok(user) => {
                 if let Some(mail) = mail {
                     app.post.ring(mail).await;
                 }
@@ -143,6 +148,8 @@ fn parse(body: &CreateBody) -> Result<NewUser, Problem> {
     let email = fields.read("/email", &body.email);
     let mobile = number(&mut fields, "/mobile", body.mobile.as_deref());
     let phone = number(&mut fields, "/phone", body.phone.as_deref());
+    let attributes = attributes(&mut fields, &body.attributes).into_iter();
+    let attributes = attributes.filter_map(|(name, text)| Some((name, text?))).collect();
     let role = fields.want(Role::named(&body.role), "/role", "This is not a role.");
     if let (Some(email), Some(role)) = (&email, role)
         && role != Role::User
@@ -154,13 +161,14 @@ fn parse(body: &CreateBody) -> Result<NewUser, Problem> {
         let detail = "A user without a console does not log in.";
         fields.fault("/two_factor_required", "two_factor_not_allowed", detail);
     }
-    let new = || {
+    let new = move || {
         Some(NewUser {
             first_name: first_name?,
             last_name: last_name?,
             email: email?,
             mobile: mobile?,
             phone: phone?,
+            attributes,
             role: role?,
             two_factor_required: body.two_factor_required,
         })

@@ -78,8 +78,9 @@ pub(crate) async fn data(app: &App, request: &Request) -> Result<Response<Body>,
         source_address: session.client.source_address,
         user_agent: session.client.user_agent,
     });
+    let catalogue = app.table.catalogue_of(actor.tenant(), [&user]).await?;
     Ok(answer::ok(&DataView {
-        user: UserView::from(&user),
+        user: UserView::of(&user, &catalogue),
         person: person.as_ref().map(PersonView::from),
         sessions: sessions.collect(),
         audit: [format!("/audit?entity={id}"), format!("/audit?actor={id}")],

@@ -8,6 +8,7 @@ use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::audit::Entry;
 use belfry_domain::id::UserId;
 use belfry_domain::policy::Action;
+use belfry_domain::tag::catalogue::Catalogue;
 
 pub(crate) async fn erase(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
     let caller = app.authenticator.caller(request).await?;
@@ -32,7 +33,7 @@ pub(crate) async fn erase(app: &App, request: &Request) -> Result<Response<Body>
             after
         };
         app.table.erase_traces(&grant, &erased, now).await?;
-        return Ok(answer::ok(&UserView::from(&erased)));
+        return Ok(answer::ok(&UserView::of(&erased, &Catalogue::default())));
     }
     Err(busy())
 }

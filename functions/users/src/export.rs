@@ -1,7 +1,6 @@
 //! `GET /users/export`: the users as CSV, one pass over the list in pages.
 
 use crate::App;
-use crate::list::Filter;
 use belfry_api::auth::origin;
 use belfry_api::page::Query;
 use belfry_api::{Body, Problem, Request, Response, answer};
@@ -10,6 +9,8 @@ use belfry_domain::audit::{Access, AccessKind, Outcome};
 use belfry_domain::id::UserId;
 use belfry_domain::policy::Action;
 use belfry_domain::user_csv;
+use belfry_domain::users::Filter;
+use belfry_runtime::members::UsersWanted;
 use std::str::FromStr;
 
 /// Most users of a selection: a query string has its limits.
@@ -37,14 +38,15 @@ impl FromStr for Selection {
 pub(crate) async fn export(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
     let actor = app.authenticator.actor(request).await?;
     let mut query = Query::of(request, "GET /users/export");
-    let filter = Filter::of(&mut query);
+    let wanted = UsersWanted::of(&mut query);
     let selection: Option<Selection> = query.parsed("ids");
-    if filter.archived() {
+    if wanted.archived() {
         // They are kept for the audit trail, not to be handed out; and nothing bounds their number.
         query.fault("status", "invalid", "Deleted users are not exported.");
     }
     query.end()?;
     actor.may(Action::ReadUsers)?;
+    let filter = wanted.filter(&app.table, actor.tenant()).await?;
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     // Before the first row: who has the list is on record, also when the answer is lost.
     let (kind, success, user) = (AccessKind::Export, Outcome::Success, Some(actor.user()));

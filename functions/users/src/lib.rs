@@ -1,5 +1,6 @@
 //! The users of a tenant, as its administrators see and change them.
 
+mod attributes;
 mod change;
 mod create;
 mod data;

@@ -12,5 +12,6 @@ pub(crate) async fn read(app: &App, request: &Request) -> Result<Response<Body>,
     actor.may(Action::ReadUsers)?;
     let id: UserId = request::path(request, "id")?;
     let user = app.table.user(actor.tenant(), id).await?.ok_or_else(Problem::not_found)?;
-    Ok(answer::ok(&UserView::from(&user)))
+    let catalogue = app.table.catalogue_of(actor.tenant(), [&user]).await?;
+    Ok(answer::ok(&UserView::of(&user, &catalogue)))
 }

@@ -2,10 +2,12 @@
 
 use belfry_api::answer;
 use belfry_domain::account::{Role, Source, Status, User};
+use belfry_domain::attribute::{UserAttribute, UserAttributes};
 use belfry_domain::audit::Entry;
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::UserId;
 use belfry_domain::second_factor::State;
+use belfry_domain::tag::catalogue::{Catalogue, Shown};
 use belfry_domain::text::{PersonName, Telephone};
 use serde::Serialize;
 
@@ -17,10 +19,12 @@ pub(crate) struct UserView<'a> {
     email: &'a EmailAddress,
     mobile: Option<&'a Telephone>,
     phone: Option<&'a Telephone>,
+    attributes: &'a UserAttributes,
     role: Role,
     status: Status,
     source: Source,
     two_factor: TwoFactorView,
+    tags: Vec<Shown<'a>>,
     last_login_at: Option<String>,
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,8 +38,9 @@ pub(crate) struct TwoFactorView {
     pub(crate) state: State,
 }
 
-impl<'a> From<&'a User> for UserView<'a> {
-    fn from(user: &'a User) -> Self {
+impl<'a> UserView<'a> {
+    /// The user, with what its tags are called.
+    pub(crate) fn of(user: &'a User, catalogue: &'a Catalogue) -> Self {
         Self {
             id: user.id,
             first_name: &user.first_name,
@@ -43,6 +48,7 @@ impl<'a> From<&'a User> for UserView<'a> {
             email: &user.email,
             mobile: user.mobile.as_ref(),
             phone: user.phone.as_ref(),
+            attributes: &user.attributes,
             role: user.role,
             status: user.status,
             source: user.source,
@@ -50,6 +56,7 @@ impl<'a> From<&'a User> for UserView<'a> {
                 required: user.two_factor_required,
                 state: user.two_factor(),
             },
+            tags: catalogue.shown(&user.tags),
             last_login_at: user.last_login_at.map(answer::time),
             created_at: answer::time(user.created_at),
             erased_at: user.erased_at.map(answer::time),
@@ -84,7 +91,12 @@ pub(crate) fn changed(before: &User, after: &User) -> Entry {
         ("mobile", number(&before.mobile), number(&after.mobile)),
         ("phone", number(&before.phone), number(&after.phone)),
     ];
-    for (field, from, to) in personal {
+    let attribute = |user: &User, name| {
+        user.attributes.get(&name).map_or_else(String::new, |text| text.as_str().to_owned())
+    };
+    let attributes = UserAttribute::ALL
+        .map(|name| (name.name(), attribute(before, name), attribute(after, name)));
+    for (field, from, to) in personal.into_iter().chain(attributes) {
         if from != to {
             // That it changed is for everybody; from what to what, for who may be erased.
             entry = entry

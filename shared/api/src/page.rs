@@ -91,6 +91,15 @@ impl Query {
         value
     }
 
+    /// A parameter that is a [`token`] of this context.
+    pub fn token<P: DeserializeOwned>(&mut self, name: &str, context: &str) -> Option<P> {
+        let position = decode(&self.take(name)?, &Sha256::new().chain_update(context));
+        if position.is_none() {
+            self.wrong(name, "invalid", "The token is not one of this list.");
+        }
+        position
+    }
+
     /// Ends the reading.
     ///
     /// # Errors
@@ -160,6 +169,11 @@ impl<P: Serialize> Page<P> {
     pub fn view<T>(&self, items: Vec<T>, next: Option<&P>) -> PageView<T> {
         PageView { items, next_cursor: next.map(|position| encode(position, &self.context)) }
     }
+}
+
+/// A position as opaque text, good only where it is read in the same context.
+pub fn token<P: Serialize>(position: &P, context: &str) -> String {
+    encode(position, &Sha256::new().chain_update(context))
 }
 
 /// 16 bytes of SHA-256 over context and position, then the position.

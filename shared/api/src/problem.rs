@@ -36,6 +36,8 @@ pub struct Extra {
     pub challenge: Option<ChallengeView>,
     /// The present version of what a client knew an older one of.
     pub version: Option<u64>,
+    /// How often that which was to be deleted is in use.
+    pub count: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -59,6 +61,8 @@ struct ProblemView<'a> {
     challenge: Option<&'a ChallengeView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
 }
 
 /// A challenge, as clients see it.
@@ -166,6 +170,13 @@ impl Problem {
         Self { extra: Some(Box::new(extra)), ..Self::new(409, "version_conflict", detail) }
     }
 
+    /// The same with how often that which was to be deleted is in use.
+    #[must_use]
+    pub fn with_count(self, count: u64) -> Self {
+        let extra = Extra { count: Some(count), ..Extra::default() };
+        Self { extra: Some(Box::new(extra)), ..self }
+    }
+
     /// The same with a challenge that the client may still answer.
     #[must_use]
     pub fn with_challenge(self, challenge: ChallengeView) -> Self {
@@ -215,6 +226,7 @@ impl Problem {
                 .collect(),
             challenge: extra.and_then(|extra| extra.challenge.as_ref()),
             version: extra.and_then(|extra| extra.version),
+            count: extra.and_then(|extra| extra.count),
         };
         // A struct of strings and numbers always serializes.
         let body = serde_json::to_string(&view).unwrap_or_default();

@@ -2,6 +2,7 @@
 //!
 //! An **identity** is a person who may log in, across tenants; a **user** is a membership in one.
 
+use crate::attribute::UserAttributes;
 use crate::email::EmailAddress;
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::language::Language;
@@ -9,6 +10,7 @@ use crate::password::PasswordHash;
 use crate::ports::Entropy;
 use crate::second_factor::{SecondFactor, State};
 use crate::secret::SecretHash;
+use crate::tag::marks::Marks;
 use crate::text::{CompanyName, Country, PersonName, Telephone};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -288,6 +290,12 @@ pub struct User {
     /// Another telephone number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<Telephone>,
+    /// What else is known of it.
+    #[serde(default, skip_serializing_if = "UserAttributes::is_empty")]
+    pub attributes: UserAttributes,
+    /// Its tag values.
+    #[serde(default, skip_serializing_if = "Marks::is_empty")]
+    pub tags: Marks,
     /// What it may do.
     pub role: Role,
     /// Where it stands.

@@ -64,6 +64,11 @@ impl Entry {
         Self { entity, changes: Vec::new(), personal: BTreeMap::new(), whose: None }
     }
 
+    /// What it is about: kind and id.
+    pub fn entity(&self) -> (&str, &str) {
+        (&self.entity.kind, &self.entity.id)
+    }
+
     /// Whose names and addresses are in the erasable part: the thing's, unless it is said.
     pub fn whose(&self) -> &str {
         self.whose.as_deref().unwrap_or(&self.entity.id)

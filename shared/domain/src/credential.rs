@@ -9,6 +9,7 @@ use crate::secret::{Secret, SecretHash, keyed};
 use crate::telemetry::stream::Partitions;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 /// What the holder of a credential may do.
@@ -23,6 +24,14 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::TelemetryWrite, Self::DirectoryRead];
+
+    /// The scope of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+
     /// The name used in the API.
     pub const fn name(self) -> &'static str {
         match self {
@@ -107,7 +116,7 @@ impl Credential {
     pub fn issue(
         tenant: TenantId,
         license: &License,
-        term: Term,
+        (scopes, term): (BTreeSet<Scope>, Term),
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> (Self, CredentialToken) {
@@ -124,7 +133,7 @@ impl Credential {
             id: token.id,
             tenant,
             product: license.product,
-            scopes: vec![Scope::TelemetryWrite],
+            scopes: scopes.into_iter().collect(),
             secret_hash: token.secret.hash(),
             partitions: license.partitions,
             reach,
@@ -152,21 +161,23 @@ impl Credential {
     /// Checks what a request showed: `found` is what the table holds under the token's id.
     ///
     /// # Errors
-    /// [`NotAuthenticated`], one and the same for an unknown id, a wrong secret, an expired or
-    /// revoked credential and a missing scope.
+    /// [`NotAdmitted::Unknown`], one and the same for an unknown id, a wrong secret, an expired or
+    /// revoked credential; [`NotAdmitted::Scope`].
     pub fn check(
         found: Option<Self>,
         token: &CredentialToken,
         scope: Scope,
         now: Timestamp,
-    ) -> Result<Self, NotAuthenticated> {
-        found
-            .filter(|credential| {
-                credential.secret_hash.is_of(&token.secret)
-                    && credential.is_live(now)
-                    && credential.scopes.contains(&scope)
-            })
-            .ok_or(NotAuthenticated)
+    ) -> Result<Self, NotAdmitted> {
+        let known = found.filter(|credential| {
+            credential.secret_hash.is_of(&token.secret) && credential.is_live(now)
+        });
+        let credential = known.ok_or(NotAuthenticated)?;
+        if credential.scopes.contains(&scope) {
+            Ok(credential)
+        } else {
+            Err(NotAdmitted::Scope(scope.name()))
+        }
     }
 
     /// Whether its licence lets telemetry in.
@@ -252,6 +263,32 @@ impl Failure for NotAuthenticated {
     }
 }
 
+/// Why a credential opens nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAdmitted {
+    /// It is none.
+    #[error(transparent)]
+    Unknown(#[from] NotAuthenticated),
+    /// It is for something else.
+    #[error("the credential does not have the scope {0}")]
+    Scope(&'static str),
+}
+
+impl Failure for NotAdmitted {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Unknown(unknown) => unknown.kind(),
+            Self::Scope(_) => FailureKind::Forbidden,
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown(unknown) => unknown.code(),
+            Self::Scope(_) => "scope_missing",
+        }
+    }
+}
+
 /// What a product sends as its bearer token: `bfc_<key id, 32 hex digits>_<secret, 43 characters>`.
 /// The prefix lets secret scanners recognise it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -296,7 +333,13 @@ mod tests {
         let tenant = TenantId::new(at(0), &Bytes(1));
         let terms = Terms::trial(Product::Epp, "Standard".parse().unwrap());
         let license = License::new(terms, at(500), &Bytes(3));
-        Credential::issue(tenant, &license, term, at(1_000), &Bytes(2))
+        Credential::issue(
+            tenant,
+            &license,
+            ([Scope::TelemetryWrite].into(), term),
+            at(1_000),
+            &Bytes(2),
+        )
     }
 
     #[test]

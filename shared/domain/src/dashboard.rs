@@ -355,3 +355,24 @@ mod tests {
         }
     }
 }
+
+/// Accesses to applications that were blocked, by the application's name as telemetry has it: of the
+/// days and streams whose lists they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BlockedAccesses(Vec<TopList>);
+
+impl BlockedAccesses {
+    /// Those of these lists.
+    pub const fn new(lists: Vec<TopList>) -> Self {
+        Self(lists)
+    }
+
+    /// How many to one application, and by how much that may be too high or, of one that no list
+    /// names, too low: 0 when it is exact.
+    pub fn of(&self, application: &str) -> (u64, u64) {
+        self.0.iter().fold((0, 0), |(count, error), list| {
+            let own = list.counts().get(application).copied().unwrap_or_default();
+            (count + own, error + list.error())
+        })
+    }
+}

@@ -112,6 +112,10 @@ id! {
     RecoveryId = "rec";
     /// A destination of the SIEM export.
     DestinationId = "dst";
+    /// A tag.
+    TagId = "tag";
+    /// An application.
+    ApplicationId = "app";
     /// A request, when the gateway gave it no id.
     RequestId = "req";
 }

@@ -4,6 +4,8 @@
 //! and chance arrive as arguments (see [`ports`]).
 
 pub mod account;
+pub mod application;
+pub mod attribute;
 pub mod audit;
 pub mod business_email;
 pub mod captcha;
@@ -30,6 +32,7 @@ pub mod secret;
 pub mod session;
 pub mod siem;
 pub mod sign_up;
+pub mod tag;
 pub mod telemetry;
 pub mod text;
 pub mod throttle;

@@ -9,6 +9,7 @@ use crate::password::{HashingFailed, Password, PasswordHash};
 use crate::recovery::{Recovery, Remedy};
 use crate::session::Session;
 use crate::sign_up::SignUp;
+use crate::tag::work::{Assignment, Tagging};
 use crate::text::Operator;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,26 @@ pub enum Action {
     ReplayDestination,
     /// Have a SIEM destination tried at once.
     ResumeDestination,
+    /// See tags, their members and previews.
+    ReadTags,
+    /// Make a tag.
+    CreateTag,
+    /// Change a tag's values and rules.
+    ChangeTag,
+    /// Delete a tag.
+    DeleteTag,
+    /// Assign a tag or take it away.
+    AssignTag,
+    /// See applications.
+    ReadApplications,
+    /// Add an application.
+    CreateApplication,
+    /// Change an application.
+    ChangeApplication,
+    /// Delete an application.
+    DeleteApplication,
+    /// Bring users and applications to new rules of tags.
+    EvaluateTags,
     /// Begin a tenant by the link that its sign-up was mailed.
     SignUp,
     /// Stop a recovery by a mailed link.
@@ -153,7 +174,7 @@ impl Action {
     }
 
     /// Those that are about no role.
-    const PLAIN: [Self; 55] = [
+    const PLAIN: [Self; 65] = [
         Self::ReadDashboard,
         Self::ReadProfile,
         Self::ChangeProfile,
@@ -193,6 +214,16 @@ impl Action {
         Self::TestDestination,
         Self::ReplayDestination,
         Self::ResumeDestination,
+        Self::ReadTags,
+        Self::CreateTag,
+        Self::ChangeTag,
+        Self::DeleteTag,
+        Self::AssignTag,
+        Self::ReadApplications,
+        Self::CreateApplication,
+        Self::ChangeApplication,
+        Self::DeleteApplication,
+        Self::EvaluateTags,
         Self::SignUp,
         Self::StopRecovery,
         Self::CreateTenant,
@@ -258,6 +289,16 @@ impl Action {
             Self::TestDestination => "siem.test",
             Self::ReplayDestination => "siem.replay",
             Self::ResumeDestination => "siem.resume",
+            Self::ReadTags => "tag.read",
+            Self::CreateTag => "tag.create",
+            Self::ChangeTag => "tag.change",
+            Self::DeleteTag => "tag.delete",
+            Self::AssignTag => "tag.assign",
+            Self::ReadApplications => "application.read",
+            Self::CreateApplication => "application.create",
+            Self::ChangeApplication => "application.change",
+            Self::DeleteApplication => "application.delete",
+            Self::EvaluateTags => "tag.evaluate",
             Self::SignUp => "tenant.sign_up",
             Self::StopRecovery => "recovery.stop",
             Self::CreateTenant => "tenant.create",
@@ -292,6 +333,8 @@ impl Action {
             | Self::ReadCredentials
             | Self::ReadLicenses
             | Self::ReadSiem
+            | Self::ReadTags
+            | Self::ReadApplications
             | Self::LaunchProduct
             | Self::ConvertTrial => !matches!(role, Role::User),
             Self::CreateUser(of)
@@ -320,11 +363,19 @@ impl Action {
             | Self::TestDestination
             | Self::ReplayDestination
             | Self::ResumeDestination
+            | Self::CreateTag
+            | Self::ChangeTag
+            | Self::DeleteTag
+            | Self::AssignTag
+            | Self::CreateApplication
+            | Self::ChangeApplication
+            | Self::DeleteApplication
             | Self::ChangeSettings => {
                 matches!(role, Role::SuperAdmin | Role::Admin)
             }
-            // By link, at the log-in and by the back office only.
-            Self::ActivateUser
+            // By link, at the log-in, in the background and by the back office only.
+            Self::EvaluateTags
+            | Self::ActivateUser
             | Self::ResetPassword
             | Self::EnrolTwoFactor
             | Self::UseRecoveryCode
@@ -723,6 +774,28 @@ pub fn carry_on(import: &Import, user: &User, tenant: &Tenant) -> Option<Grant> 
     (same && may && open).then(|| Grant::of(user, Action::ImportUsers, import.origin()))
 }
 
+/// Leave to bring a tenant's users and applications to its rules: given with the change of a rule, in the
+/// name of who changed the last one.
+pub fn evaluate(tagging: &Tagging) -> Option<Grant> {
+    let by = tagging.by.as_ref()?;
+    Some(Grant {
+        tenant: tagging.tenant,
+        action: Action::EvaluateTags,
+        author: Author::Person { id: by.user, role: by.role },
+        operator: None,
+        origin: by.origin(),
+    })
+}
+
+/// Leave to go on with an assignment, for who asked for it: as [`carry_on`].
+pub fn assign(assignment: &Assignment, user: &User, tenant: &Tenant) -> Option<Grant> {
+    let (by, own) = (&assignment.by, assignment.tenant);
+    let same = user.id == by.user && user.tenant == own && user.role == by.role;
+    let may = Action::AssignTag.allows(by.role) && user.status == Status::Active;
+    let open = tenant.id == own && tenant.suspended_at.is_none();
+    (same && may && open).then(|| Grant::of(user, Action::AssignTag, by.origin()))
+}
+
 /// Leave to begin the tenant of a sign-up, for the holder of its mailed link, as its first user. None
 /// when the link is over.
 pub fn begin(sign_up: &SignUp, first: &User, now: Timestamp, origin: Origin) -> Option<Grant> {
@@ -807,6 +880,7 @@ mod tests {
             email,
             mobile: None,
             phone: None,
+            attributes: crate::attribute::UserAttributes::new(),
             role,
             two_factor_required: false,
         };

@@ -303,6 +303,7 @@ mod tests {
             email,
             mobile: None,
             phone: None,
+            attributes: crate::attribute::UserAttributes::new(),
             role: Role::Admin,
             two_factor_required: false,
         };

@@ -317,6 +317,7 @@ impl SignUp {
             email: self.email.clone(),
             mobile: Some(self.mobile.clone()),
             phone: None,
+            attributes: crate::attribute::UserAttributes::new(),
             role: Role::SuperAdmin,
             two_factor_required: true,
         };

@@ -139,6 +139,19 @@ text! {
     Edition = |text| line(text, 40);
     /// Name of a SIEM destination, 1 to 80 characters.
     DestinationName = |text| line(text, 80);
+    /// Key of a tag, 1 to 64 characters.
+    TagKey = |text| line(text, 64);
+    /// Value of a tag, 1 to 64 characters.
+    TagText = |text| line(text, 64);
+    /// What is known of a user or an application, 1 to 128 characters.
+    AttributeText = |text| sentence(text, 128);
+    /// Name of an application, 1 to 128 characters, as long as telemetry may name it.
+    ApplicationName = |text| sentence(text, 128);
+    /// Kind of application, 1 to 64 characters.
+    Category = |text| line(text, 64);
+    /// Where an application is: a DNS name in IDNA's ASCII form, also a short or an inner one, or an
+    /// address; `*.` may stand before a name.
+    ApplicationHost = host;
     /// Who of the vendor's staff asks, 1 to 120 characters.
     Operator = |text| line(text, 120);
     /// Why the vendor's staff asks, 1 to 500 characters.
@@ -165,6 +178,27 @@ fn telephone(text: &str) -> Result<String, BadText> {
         // No country code begins with 0.
         && !digits.starts_with('0');
     fits.then_some(number).ok_or(form)
+}
+
+fn host(text: &str) -> Result<String, BadText> {
+    let form = BadText::Form("a host name or an address, like crm.example.com or 10.0.0.7");
+    let text = text.trim();
+    if text.is_empty() || text.len() > 253 {
+        return Err(form);
+    }
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    if let Ok(address) = bare.parse::<std::net::IpAddr>() {
+        return Ok(address.to_string());
+    }
+    let (wildcard, name) = match text.strip_prefix("*.") {
+        Some(name) => ("*.", name),
+        None => ("", text),
+    };
+    let name = idna::domain_to_ascii_strict(name).map_err(|_| form)?;
+    // What ends in a number is an address, and this one is none (WHATWG URL, section 3.5).
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let fits = !name.is_empty() && !last.bytes().all(|b| b.is_ascii_digit());
+    fits.then(|| format!("{wildcard}{name}")).ok_or(form)
 }
 
 fn country(text: &str) -> Result<String, BadText> {

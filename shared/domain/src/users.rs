@@ -1,13 +1,18 @@
 //! What may become of a user: who comes and goes, which fields are whose to change.
 
 use crate::account::{Role, Source, Status, User};
+use crate::attribute::{UserAttribute, UserAttributes};
 use crate::email::EmailAddress;
 use crate::failure::{Failure, FailureKind};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::ports::Entropy;
+use crate::second_factor::State;
 use crate::secret::SecretHash;
-use crate::text::{PersonName, Telephone};
+use crate::tag::marks::Marks;
+use crate::text::{AttributeText, PersonName, Telephone, folded};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Why a user cannot be changed so, whoever asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +74,8 @@ pub struct NewUser {
     pub mobile: Option<Telephone>,
     /// Another telephone number.
     pub phone: Option<Telephone>,
+    /// What else is known of it.
+    pub attributes: UserAttributes,
     /// What it may do.
     pub role: Role,
     /// Whether this tenant requires the person's second factor.
@@ -102,6 +109,8 @@ impl User {
             last_name: new.last_name,
             mobile: new.mobile,
             phone: new.phone,
+            attributes: new.attributes,
+            tags: Marks::default(),
             role: new.role,
             status: if invited.is_some() { Status::Invited } else { Status::Active },
             source,
@@ -129,6 +138,8 @@ pub struct Wanted {
     pub mobile: Option<Option<Telephone>>,
     /// Another number, or none from now on.
     pub phone: Option<Option<Telephone>>,
+    /// What else is known: each named one, or none of it from now on; the others stay.
+    pub attributes: BTreeMap<UserAttribute, Option<AttributeText>>,
     /// Role.
     pub role: Option<Role>,
     /// Active, or not for now.
@@ -165,6 +176,12 @@ impl User {
         }
         if let Some(number) = &wanted.phone {
             next.phone.clone_from(number);
+        }
+        for (name, text) in &wanted.attributes {
+            match text {
+                Some(text) => next.attributes.insert(*name, text.clone()),
+                None => next.attributes.remove(name),
+            };
         }
         if next != *self {
             self.source.lets_edit()?;
@@ -218,6 +235,7 @@ impl User {
         let mut next = self.changed();
         next.leave();
         next.two_factor_required = false;
+        next.tags = Marks::default();
         next.status = Status::Archived;
         next.sessions = self.sessions.wrapping_add(1);
         Ok(next)
@@ -245,6 +263,7 @@ impl User {
             last_name: nobody("User", &self.last_name),
             mobile: None,
             phone: None,
+            attributes: UserAttributes::new(),
             last_login_at: None,
             erased_at: Some(now),
             ..self.changed()
@@ -264,4 +283,62 @@ impl Source {
             Self::Directory => Err(Unchangeable::DirectoryNotEditable),
         }
     }
+}
+
+/// Which users of a tenant are wanted; absent is "any".
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filter {
+    /// Of this role.
+    pub role: Option<Role>,
+    /// Of this status; deleted ones only when asked for.
+    pub status: Option<Status>,
+    /// That came from there.
+    pub source: Option<Source>,
+    /// Whose second factor stands there.
+    pub two_factor: Option<State>,
+    /// Folded beginning of a name, the address or the mobile number.
+    pub search: Option<String>,
+    /// With one of these tag values.
+    pub tags: Option<Marks>,
+}
+
+impl Filter {
+    /// Whether the deleted are meant.
+    pub fn archived(&self) -> bool {
+        self.status == Some(Status::Archived)
+    }
+
+    /// Whether every user passes that is not deleted, or that is.
+    pub fn is_any(&self) -> bool {
+        let Self { role, status, source, two_factor, search, tags } = self;
+        role.is_none()
+            && matches!(status, None | Some(Status::Archived))
+            && source.is_none()
+            && two_factor.is_none()
+            && search.is_none()
+            && tags.is_none()
+    }
+
+    /// Whether a user is among the wanted.
+    pub fn lets_pass(&self, user: &User) -> bool {
+        self.archived() == user.is_archived()
+            && self.role.is_none_or(|role| role == user.role)
+            && self.status.is_none_or(|status| status == user.status)
+            && self.source.is_none_or(|source| source == user.source)
+            && self.two_factor.is_none_or(|state| state == user.two_factor())
+            && self.search.as_deref().is_none_or(|wanted| begins(user, wanted))
+            && self.tags.as_ref().is_none_or(|any| any.iter().any(|mark| user.tags.has(mark)))
+    }
+}
+
+/// Whether a name, both names, the address or the mobile number begins so.
+fn begins(user: &User, wanted: &str) -> bool {
+    let (first, last) = (folded(user.first_name.as_str()), folded(user.last_name.as_str()));
+    // As people type numbers: with or without what stands between the digits.
+    let digits: String = wanted.chars().filter(|c| !matches!(c, ' ' | '-' | '+')).collect();
+    let number = user.mobile.as_ref().map_or("", Telephone::as_str).trim_start_matches('+');
+    format!("{first} {last}").starts_with(wanted)
+        || last.starts_with(wanted)
+        || user.email.as_str().starts_with(wanted)
+        || (!digits.is_empty() && number.starts_with(&digits))
 }

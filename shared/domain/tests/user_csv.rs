@@ -402,6 +402,7 @@ fn user(email: &str, first_name: &str, last_name: &str, role: Role) -> User {
         email: email.parse().unwrap(),
         mobile: None,
         phone: None,
+        attributes: belfry_domain::attribute::UserAttributes::new(),
         role,
         two_factor_required: false,
     };
@@ -467,6 +468,7 @@ proptest! {
                 email: user.email,
                 mobile: user.mobile,
                 phone: user.phone,
+                attributes: user.attributes,
                 role: user.role,
                 two_factor_required: user.two_factor_required,
             };

@@ -1,14 +1,16 @@
-//! Who is asking: the first step of every request from the console.
+//! Who is asking: the first step of every request, from the console or from a product.
 
 use belfry_api::auth::{Refused, Tokens, Unauthenticated, is_background, origin};
 use belfry_api::{Problem, Request, request};
 use belfry_domain::account::{Identity, Tenant, User};
 use belfry_domain::audit::Access;
+use belfry_domain::credential::{Credential, CredentialToken, NotAuthenticated, Scope};
 use belfry_domain::policy::{Actor, Denial};
 use belfry_domain::ports::{Clock, Entropy};
 use belfry_domain::session::Session;
 use belfry_store::Table;
 use belfry_store::sessions::Seen;
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// Checks access tokens and the sessions behind them.
@@ -106,4 +108,27 @@ impl Authenticator {
 /// The one 401; the reason goes to the log.
 fn refused(reason: Refused) -> Problem {
     Problem::from(Unauthenticated(reason))
+}
+
+/// The credential that a product shows, if it has the scope and its tenant and licence are good; every
+/// fault of its own is the same 401. What is refused is no use of it. 1 RRU.
+///
+/// # Errors
+/// 401; 403 without the scope, a licence, or while the tenant is suspended; 503.
+pub async fn product(
+    table: &Table,
+    request: &Request,
+    scope: Scope,
+    now: Timestamp,
+) -> Result<Credential, Problem> {
+    let token: CredentialToken =
+        request::bearer(request).and_then(|token| token.parse().ok()).ok_or(NotAuthenticated)?;
+    let found = table.credential(token.id).await?;
+    let credential = Credential::check(found, &token, scope, now)?;
+    credential.licensed(now)?;
+    // Bookkeeping, at most hourly: its failure is no reason to refuse.
+    if let Err(error) = table.touch_credential(&credential, now).await {
+        tracing::warn!(error = crate::log::whole(&error), "last use not written");
+    }
+    Ok(credential)
 }

@@ -13,6 +13,8 @@ pub const TELEMETRY_QUEUE_URL: &str = "BELFRY_TELEMETRY_QUEUE_URL";
 pub const MAIL_QUEUE_URL: &str = "BELFRY_MAIL_QUEUE_URL";
 /// URL of the queue of imports.
 pub const IMPORT_QUEUE_URL: &str = "BELFRY_IMPORT_QUEUE_URL";
+/// URL of the queue of rings for work on tags.
+pub const TAGGING_QUEUE_URL: &str = "BELFRY_TAGGING_QUEUE_URL";
 /// URL of the queue of rings for SIEM destinations.
 pub const SIEM_QUEUE_URL: &str = "BELFRY_SIEM_QUEUE_URL";
 /// Key that signs tokens.

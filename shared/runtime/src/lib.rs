@@ -11,6 +11,7 @@ pub mod invite;
 pub mod keys;
 pub mod log;
 pub mod mail;
+pub mod members;
 pub mod metrics;
 pub mod outbound;
 pub mod post;

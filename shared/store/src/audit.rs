@@ -1,6 +1,7 @@
 //! The audit trail. A change and its record are one transaction: there is no other way to write an
 //! audited change.
 
+use crate::changes::{Effects, Touched, Traces};
 use crate::entity::{self, Entity};
 use crate::keys;
 use crate::table::{Item, StoreError, Table};
@@ -13,16 +14,47 @@ use belfry_domain::audit::{
 use belfry_domain::id::{AuditId, TenantId};
 use belfry_domain::policy::Grant;
 use belfry_domain::ports::Entropy;
+use belfry_domain::tag::catalogue::Catalogue;
+use belfry_domain::tag::marks::Counts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A record as it is stored: the text that was hashed, byte for byte.
+/// A record as it is stored: the text that was hashed, byte for byte; and beside it, for those who
+/// follow the changes of a tenant, whom it touched and what it made of the counts of tags.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Stored {
     text: String,
     #[serde(with = "serde_bytes")]
     hash: [u8; 32],
+    #[serde(default, skip_serializing_if = "Touched::is_empty")]
+    touched: Touched,
+    #[serde(default, skip_serializing_if = "Counts::is_empty")]
+    tag_counts: Counts,
+}
+
+/// The end of the chain as it is stored, with the number of the tenant's present rules of tags: every
+/// change passes here, so none is written under others than it was worked out under.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct StoredHead {
+    sequence: u64,
+    #[serde(with = "serde_bytes")]
+    hash: [u8; 32],
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required", default)]
+    at: Timestamp,
+    #[serde(default)]
+    rules: u64,
+}
+
+impl StoredHead {
+    fn of(head: &Head, rules: u64) -> Self {
+        let Head { sequence, hash, at } = head.clone();
+        Self { sequence, hash, at, rules }
+    }
+
+    const fn head(&self) -> Head {
+        Head { sequence: self.sequence, hash: self.hash, at: self.at }
+    }
 }
 
 /// The chain's end as it was at one of its records.
@@ -46,6 +78,9 @@ impl Entity for StoredPersonal {
     const TYPE: &'static str = "audit_personal";
 }
 impl Entity for Head {
+    const TYPE: &'static str = "audit_head";
+}
+impl Entity for StoredHead {
     const TYPE: &'static str = "audit_head";
 }
 impl Entity for Anchor {
@@ -78,19 +113,104 @@ impl Table {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<(), Refused> {
+        self.commit_with(grant, entry, &Effects::default(), change, now, entropy).await
+    }
+
+    /// The same, with what follows from it for tags.
+    ///
+    /// # Errors
+    /// As [`Self::commit`]; with the place behind the last of `change` when the rules of tags are not
+    /// those it was worked out under.
+    pub(crate) async fn commit_with(
+        &self,
+        grant: &Grant,
+        entry: &Entry,
+        effects: &Effects,
+        change: Transaction,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<(), Refused> {
         let own = change.len();
         for attempt in 0..TRIES {
-            let head = entity::get(self, &keys::audit_head(grant.tenant())).await?;
-            let head = head.unwrap_or(Head::EMPTY);
+            let stored: Option<StoredHead> =
+                entity::get(self, &keys::audit_head(grant.tenant())).await?;
+            let stored = stored.unwrap_or_else(|| StoredHead::of(&Head::EMPTY, 0));
+            if effects.under.is_some_and(|under| under != stored.rules) {
+                return Err(Refused::Condition(own));
+            }
+            let head = stored.head();
             let link = append(&head, grant, entry, now, entropy)
                 .map_err(|error| StoreError::corrupt("an audit record", error))?;
-            let whole = change.clone().and(written(grant.tenant(), &head, &link, entry, now)?);
+            let rules = effects.rules.unwrap_or(stored.rules);
+            let after = (&link, StoredHead::of(&link.head, rules), effects.traces(entry));
+            let whole = change.clone().and(written(grant.tenant(), &head, after, entry, now)?);
             match whole.run(self, entropy).await {
                 Err(Refused::Condition(place)) if place >= own => pause(attempt, entropy).await,
                 done => return done,
             }
         }
         Err(Refused::Store(StoreError::Unavailable("the audit trail is too busy".into())))
+    }
+
+    /// Does a change that is worked out under the rules of tags; once more when they are others by
+    /// then.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub(crate) async fn commit_tagged<T>(
+        &self,
+        grant: &Grant,
+        entry: &Entry,
+        work: impl Fn(&Catalogue) -> Result<(T, Effects, Transaction), StoreError>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<T, Refused> {
+        for _ in 0..TRIES {
+            let catalogue = self.known_catalogue(grant.tenant()).await?;
+            let (made, effects, change) = work(&catalogue)?;
+            let effects = Effects { under: Some(catalogue.rules), ..effects };
+            let own = change.len();
+            match self.commit_with(grant, entry, &effects, change, now, entropy).await {
+                Ok(()) => return Ok(made),
+                Err(Refused::Condition(place)) if place == own => {
+                    self.catalogue(grant.tenant()).await?;
+                }
+                Err(refused) => return Err(refused),
+            }
+        }
+        Err(Refused::Store(StoreError::Unavailable("the rules of tags keep changing".into())))
+    }
+
+    /// Number of a tenant's present rules of tags, and of its last change. 1 RRU.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn present_rules(&self, tenant: TenantId) -> Result<(u64, u64), StoreError> {
+        let head: Option<StoredHead> = entity::get(self, &keys::audit_head(tenant)).await?;
+        Ok(head.map_or((0, 0), |head| (head.rules, head.sequence)))
+    }
+
+    /// What the changes after number `after` touched and counted, in their order, one query's worth;
+    /// each with its number. 1 RRU per 4 KB of records.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn feed(
+        &self,
+        tenant: TenantId,
+        after: u64,
+        limit: i32,
+    ) -> Result<Vec<(u64, Traces)>, StoreError> {
+        let (first, last) = (sort(after.saturating_add(1)), sort(u64::MAX));
+        let range = Range { first, last, backwards: false, limit };
+        let page = self.range(keys::audit_partition(tenant), &range, None).await?;
+        let traces = page.items.into_iter().map(|item| {
+            let (sk, stored) = entity::keyed::<Stored>(item)?;
+            let damaged = || StoreError::corrupt(&sk, "a sort key that is no number");
+            let Stored { touched, tag_counts, .. } = stored;
+            Ok((keys::audit_sequence(&sk).ok_or_else(damaged)?, (touched, tag_counts)))
+        });
+        traces.collect()
     }
 
     /// The records after number `after`, at most `limit`, as [`Self::audit_records`] has them, and the chain's end.
@@ -313,7 +433,7 @@ impl Table {
                 steps += 1;
                 let sk = sort_key(&item).to_owned();
                 let (text, hash) = match entity::value::<Stored>(item) {
-                    Ok(Stored { text, hash }) => (text, Some(hash)),
+                    Ok(Stored { text, hash, .. }) => (text, Some(hash)),
                     Err(_) => (String::new(), None),
                 };
                 let key = keys::audit_sequence(&sk);
@@ -479,14 +599,15 @@ fn sort_key(item: &Item) -> &str {
 fn written(
     tenant: TenantId,
     before: &Head,
-    link: &Link,
+    (link, head, traces): (&Link, StoredHead, Traces),
     entry: &Entry,
     now: Timestamp,
 ) -> Result<Transaction, StoreError> {
     let until = now.checked_add(KEPT).unwrap_or(now);
     let sequence = link.head.sequence;
-    let head = entity::item(&keys::audit_head(tenant), &link.head)?;
-    let record = Stored { text: link.text.clone(), hash: link.head.hash };
+    let head = entity::item(&keys::audit_head(tenant), &head)?;
+    let (touched, tag_counts) = traces;
+    let record = Stored { text: link.text.clone(), hash: link.head.hash, touched, tag_counts };
     let mut writes = Transaction::new();
     writes = if before.sequence == 0 {
         writes.create(head)

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, PutRequest, ReturnConsumedCapacity, WriteRequest,
 };
 use belfry_domain::account::{Identity, Link, Membership, Tenant, User};
+use belfry_domain::application::Application;
 use belfry_domain::captcha::Captcha;
 use belfry_domain::challenge::Challenge;
 use belfry_domain::credential::Credential;
@@ -15,6 +16,8 @@ use belfry_domain::session::Session;
 use belfry_domain::siem::destination::Destination;
 use belfry_domain::siem::progress::Progress;
 use belfry_domain::sign_up::{Profile, SignUp};
+use belfry_domain::tag::Tag;
+use belfry_domain::tag::work::{Assignment, Tagging};
 use belfry_domain::throttle::Tries;
 use futures::future::try_join_all;
 use jiff::Timestamp;
@@ -58,6 +61,10 @@ entities! {
     Captcha = "captcha" v 1;
     Destination = "siem_destination" v 1;
     Progress = "siem_progress" v 1;
+    Tag = "tag" v 1;
+    Tagging = "tagging" v 1;
+    Assignment = "tag_assignment" v 1;
+    Application = "application" v 1;
 }
 
 const TYPE: &str = "et";

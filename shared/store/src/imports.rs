@@ -1,6 +1,7 @@
 //! Imports of users: what was sent in, how far it is, and the batches that are written.
 
 use crate::accounts::{Address, TenantAddress, held};
+use crate::changes::{Effects, Thing};
 use crate::due;
 use crate::entity::{self, Entity};
 use crate::keys::{self, Due};
@@ -14,6 +15,8 @@ use belfry_domain::id::{IdentityId, ImportId, TenantId, UserId};
 use belfry_domain::import::{Import, KEPT, Verdict};
 use belfry_domain::policy::Grant;
 use belfry_domain::ports::Entropy;
+use belfry_domain::tag::catalogue::Catalogue;
+use belfry_domain::tag::marks::{Counts, Marks};
 use belfry_domain::user_csv::Row;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -183,18 +186,25 @@ impl Table {
         entropy: &dyn Entropy,
     ) -> Result<(), NotWritten> {
         let more = i32::try_from(members.len()).unwrap_or(i32::MAX);
-        let mut writes = settled(import, batch, verdicts)?
-            .and(counted(import.tenant, more, 0))
-            // Who asked may still: as of the moment in which it is written.
-            .check(
-                keys::user(import.tenant, import.by),
-                "#status = :active AND #role = :role",
-                [(":active", text("active")), (":role", text(import.role.name()))],
-            );
-        for member in members {
-            writes = writes.and(member.writes()?);
-        }
-        match self.commit(grant, entry, writes, now, entropy).await {
+        let work = |catalogue: &Catalogue| {
+            let mut effects = Effects::default();
+            let mut writes = settled(import, batch, verdicts.clone())?
+                .and(counted(import.tenant, more, 0))
+                // Who asked may still: as of the moment in which it is written.
+                .check(
+                    keys::user(import.tenant, import.by),
+                    "#status = :active AND #role = :role",
+                    [(":active", text("active")), (":role", text(import.role.name()))],
+                );
+            for member in members.clone() {
+                let member = NewMember { user: catalogue.applied(&member.user), ..member };
+                effects.touched.push(Thing::User(member.user.id));
+                effects.counts.merge(&Counts::between(&Marks::default(), &member.user.tags));
+                writes = writes.and(member.writes()?);
+            }
+            Ok(((), effects, writes))
+        };
+        match self.commit_tagged(grant, entry, work, now, entropy).await {
             Ok(()) | Err(Refused::Condition(0)) => Ok(()),
             Err(Refused::Condition(_)) => Err(NotWritten::Changed),
             Err(Refused::Store(error)) => Err(error.into()),

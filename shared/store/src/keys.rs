@@ -2,10 +2,11 @@
 //! `infra/table.md` lists the access patterns.
 
 use belfry_domain::account::User;
+use belfry_domain::application::Application;
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{
-    ActivationKeyId, AuditId, CredentialId, DestinationId, IdentityId, ImportId, OutboxId,
-    RecoveryId, SessionId, TenantId, UserId,
+    ActivationKeyId, ApplicationId, AuditId, CredentialId, DestinationId, IdentityId, ImportId,
+    OutboxId, RecoveryId, SessionId, TagId, TenantId, UserId,
 };
 use belfry_domain::license::ProductKey;
 use belfry_domain::outbox;
@@ -13,10 +14,11 @@ use belfry_domain::ports::Day;
 use belfry_domain::product::Product;
 use belfry_domain::secret::SecretHash;
 use belfry_domain::siem::record::StreamName;
+use belfry_domain::tag::Subject;
 use belfry_domain::telemetry::part::PartId;
 use belfry_domain::telemetry::stream::{Hash, Stream, sha256};
 use belfry_domain::telemetry::top::List;
-use belfry_domain::text::folded;
+use belfry_domain::text::{ApplicationName, TagKey, folded};
 use belfry_domain::throttle::Rule;
 use jiff::Timestamp;
 
@@ -185,7 +187,7 @@ pub fn tenant_email(tenant: TenantId, email: &EmailAddress) -> Key {
 
 /// A membership.
 pub fn user(tenant: TenantId, user: UserId) -> Key {
-    Key::new(tenant_partition(tenant), format!("USER#{user}"))
+    Key::new(tenant_partition(tenant), format!("{USERS}{user}"))
 }
 
 /// Index partition of a tenant's users in the order of their names; those that were deleted apart.
@@ -315,6 +317,10 @@ pub enum Due {
     Recovery,
     /// A SIEM destination that is on.
     Siem,
+    /// New rules of tags that members have to come to.
+    Tagging,
+    /// A tag that is being assigned.
+    Assignment,
 }
 
 /// Index partition of the work of this kind that is due.
@@ -324,6 +330,8 @@ pub fn due(kind: Due, shard: u8) -> String {
         Due::License => "license",
         Due::Recovery => "recovery",
         Due::Siem => "siem",
+        Due::Tagging => "tagging",
+        Due::Assignment => "assignment",
     };
     format!("DUE#{kind}#{shard}")
 }
@@ -459,6 +467,61 @@ pub fn parked_partition(tenant: TenantId, id: DestinationId) -> String {
 /// One of these.
 pub fn parked(tenant: TenantId, id: DestinationId, stream: StreamName, sequence: u64) -> Key {
     Key::new(parked_partition(tenant, id), format!("{stream}#{sequence:020}"))
+}
+
+/// What the sort keys of a tenant's users begin with.
+pub const USERS: &str = "USER#";
+
+/// What the sort keys of a tenant's tags begin with.
+pub const TAGS: &str = "TAG#";
+
+/// A tag.
+pub fn tag(tenant: TenantId, id: TagId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{TAGS}{id}"))
+}
+
+/// That a key is taken among the tags of a subject.
+pub fn tag_key(tenant: TenantId, of: Subject, key: &TagKey) -> Key {
+    let sk = format!("TAG_KEY#{}#{}", of.name(), folded(key.as_str()));
+    Key::new(tenant_partition(tenant), sk)
+}
+
+/// The tags of a tenant as a whole.
+pub fn tagging(tenant: TenantId) -> Key {
+    Key::new(tenant_partition(tenant), "TAGGING")
+}
+
+/// How many members each tag value had at a change.
+pub fn tag_counts(tenant: TenantId) -> Key {
+    Key::new(tenant_partition(tenant), "TAG_COUNTS")
+}
+
+/// The last assignment of a tag by a filter.
+pub fn assignment(tenant: TenantId, tag: TagId) -> Key {
+    Key::new(tenant_partition(tenant), format!("TAG_ASSIGNMENT#{tag}"))
+}
+
+/// What the sort keys of a tenant's applications begin with.
+pub const APPLICATIONS: &str = "APP#";
+
+/// An application.
+pub fn application(tenant: TenantId, id: ApplicationId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{APPLICATIONS}{id}"))
+}
+
+/// That a name is taken among a tenant's applications.
+pub fn application_name(tenant: TenantId, name: &ApplicationName) -> Key {
+    Key::new(tenant_partition(tenant), format!("APP_NAME#{}", folded(name.as_str())))
+}
+
+/// Index partition of a tenant's applications in the order of their names.
+pub fn applications_partition(tenant: TenantId) -> String {
+    format!("T#{tenant}#APPLICATIONS")
+}
+
+/// Index sort key of an application: the name as it is compared, and the id.
+pub fn application_sort(application: &Application) -> String {
+    format!("{}\t{}", folded(application.name.as_str()), application.id)
 }
 
 /// A line of the back-office log.

@@ -1,8 +1,10 @@
 //! The `DynamoDB` table: keys, items, queries, transactions. Knows the domain, never HTTP.
 
 pub mod accounts;
+pub mod applications;
 pub mod audit;
 pub mod captcha;
+pub mod changes;
 pub mod credentials;
 mod due;
 pub mod endpoints;
@@ -13,6 +15,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod keys;
 pub mod licenses;
+pub mod listing;
 pub mod outbox;
 pub mod product_keys;
 pub mod recoveries;
@@ -20,6 +23,8 @@ pub mod sessions;
 pub mod siem;
 pub mod sign_ups;
 pub mod table;
+pub mod tagging;
+pub mod tags;
 pub mod telemetry;
 pub mod tenants;
 pub mod throttle;

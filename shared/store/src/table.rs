@@ -1,6 +1,7 @@
 //! The handle to the table, its errors, and the two or three calls that every access needs.
 
 use crate::keys::{Key, PK, SK};
+use crate::tags::Catalogues;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -125,12 +126,14 @@ pub struct Table {
     client: Client,
     name: String,
     meter: Arc<Meter>,
+    catalogues: Arc<Catalogues>,
 }
 
 impl Table {
     /// A handle; makes no call.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
-        Self { client, name: name.into(), meter: Arc::default() }
+        let (meter, catalogues) = (Arc::default(), Arc::default());
+        Self { client, name: name.into(), meter, catalogues }
     }
 
     /// The client, for the modules of this crate and for tests.
@@ -141,6 +144,11 @@ impl Table {
     /// What the calls made through this handle cost.
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// The tags that were read last.
+    pub(crate) fn catalogues(&self) -> &Catalogues {
+        &self.catalogues
     }
 
     /// The table's name.

@@ -2,11 +2,13 @@
 //! the same transaction.
 
 use crate::accounts::{Address, TenantAddress, changed_identity};
+use crate::changes::Effects;
 use crate::entity;
 use crate::keys::{self, EXPIRES_AT};
+use crate::listing::{self, Listed};
 use crate::table::{Item, StoreError, Table};
 use crate::transaction::{Refused, Transaction, number, text};
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::AttributeValue;
 use belfry_domain::account::{Identity, Link, MOST_USERS, Role, Status, User};
 use belfry_domain::audit::{Entry, KEPT};
 use belfry_domain::email::EmailAddress;
@@ -14,6 +16,10 @@ use belfry_domain::id::{TenantId, UserId};
 use belfry_domain::policy::Grant;
 use belfry_domain::ports::Entropy;
 use belfry_domain::secret::SecretHash;
+use belfry_domain::tag::catalogue::Catalogue;
+use belfry_domain::tag::facts::Facts;
+use belfry_domain::tag::marks::Marks;
+use belfry_domain::users::Filter;
 use jiff::Timestamp;
 
 /// The person of a user who gets a console.
@@ -114,14 +120,12 @@ pub enum PersonMove<'a> {
     Leaves(&'a Identity, &'a Identity),
 }
 
-/// Users in the order of their names, each with its place in it.
-pub type Listed = Vec<(String, User)>;
-
 /// Users of one read of all.
 const PAGE: i32 = 1_000;
 
 impl Table {
-    /// Adds a user, with what is to be written `beside`.
+    /// Adds a user, with the tags that it has by the present rules and what is to be written `beside`:
+    /// the user as it is then.
     ///
     /// # Errors
     /// [`NotWritten`].
@@ -133,10 +137,16 @@ impl Table {
         beside: Transaction,
         now: Timestamp,
         entropy: &dyn Entropy,
-    ) -> Result<(), NotWritten> {
-        let writes = counted(grant.tenant(), 1, 0).and(new.writes()?).and(beside);
-        match self.commit(grant, entry, writes, now, entropy).await {
-            Ok(()) => Ok(()),
+    ) -> Result<User, NotWritten> {
+        let work = |catalogue: &Catalogue| {
+            let user = catalogue.applied(&new.user);
+            let effects = Effects::of(&Marks::default(), &user.tags);
+            let new = NewMember { user: user.clone(), invite: new.invite.clone() };
+            let writes = counted(user.tenant, 1, 0).and(new.writes()?).and(beside.clone());
+            Ok((user, effects, writes))
+        };
+        match self.commit_tagged(grant, entry, work, now, entropy).await {
+            Ok(user) => Ok(user),
             Err(Refused::Condition(0)) => Err(NotWritten::Limit),
             Err(Refused::Condition(1)) => Err(NotWritten::Taken),
             Err(Refused::Condition(_)) => Err(NotWritten::Changed),
@@ -144,7 +154,8 @@ impl Table {
         }
     }
 
-    /// Changes a user and its person, with what is to be written `beside`.
+    /// Changes a user and its person, with what is to be written `beside`, and its tags as the present
+    /// rules say: the user as it is then.
     ///
     /// # Errors
     /// [`NotWritten`].
@@ -156,14 +167,26 @@ impl Table {
         (person, beside): (PersonMove<'_>, Transaction),
         now: Timestamp,
         entropy: &dyn Entropy,
-    ) -> Result<(), NotWritten> {
+    ) -> Result<User, NotWritten> {
         let more = i32::from(after.is_active_super_admin());
         let super_admins = more - i32::from(before.is_active_super_admin());
-        let writes = counted(before.tenant, 0, super_admins)
-            .and(changed_user(before, after)?)
-            .and(moved(before, person)?)
-            .and(beside);
-        self.write_user(grant, entry, writes, super_admins, now, entropy).await
+        let beside = moved(before, person)?.and(beside);
+        let work = |after: User| {
+            let effects = Effects::of(&before.tags, &after.tags);
+            let writes = counted(before.tenant, 0, super_admins)
+                .and(changed_user(before, &after)?)
+                .and(beside.clone());
+            Ok((after, effects, writes))
+        };
+        let done = if Facts::from(before) == Facts::from(after) {
+            let (after, effects, writes) = work(after.clone())?;
+            let done = self.commit_with(grant, entry, &effects, writes, now, entropy).await;
+            done.map(|()| after)
+        } else {
+            let work = |catalogue: &Catalogue| work(catalogue.applied(after));
+            self.commit_tagged(grant, entry, work, now, entropy).await
+        };
+        user_written(done, super_admins)
     }
 
     /// Deletes a user: `after` is kept for the audit trail, its address is free again.
@@ -191,24 +214,9 @@ impl Table {
             )
             .delete(keys::tenant_email(before.tenant, &before.email), "#user = :user", mine)
             .and(moved(before, person)?);
-        self.write_user(grant, entry, writes, super_admins, now, entropy).await
-    }
-
-    async fn write_user(
-        &self,
-        grant: &Grant,
-        entry: &Entry,
-        writes: Transaction,
-        super_admins: i32,
-        now: Timestamp,
-        entropy: &dyn Entropy,
-    ) -> Result<(), NotWritten> {
-        match self.commit(grant, entry, writes, now, entropy).await {
-            Ok(()) => Ok(()),
-            Err(Refused::Condition(0)) if super_admins < 0 => Err(NotWritten::LastSuperAdmin),
-            Err(Refused::Condition(_)) => Err(NotWritten::Changed),
-            Err(Refused::Store(error)) => Err(error.into()),
-        }
+        let effects = Effects::of(&before.tags, &after.tags);
+        let done = self.commit_with(grant, entry, &effects, writes, now, entropy).await;
+        user_written(done, super_admins)
     }
 
     /// Mails an invited user a new link, which voids the one before. False when the user changed
@@ -241,30 +249,24 @@ impl Table {
         archived: bool,
         after: Option<&str>,
         limit: i32,
-    ) -> Result<(Listed, bool), StoreError> {
-        let mut query = self
-            .client()
-            .query()
-            .table_name(self.name())
-            .index_name(keys::GSI1)
-            .expression_attribute_values(":pk", text(keys::users_partition(tenant, archived)))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .limit(limit);
-        query = match after {
-            None => query.key_condition_expression("gsi1pk = :pk"),
-            Some(after) => query
-                .key_condition_expression("gsi1pk = :pk AND gsi1sk > :after")
-                .expression_attribute_values(":after", text(after)),
-        };
-        let answer = query.send().await?;
-        self.meter().read(answer.consumed_capacity.iter());
-        let more = answer.last_evaluated_key.is_some();
-        let items = answer.items.unwrap_or_default().into_iter();
-        let listed = items.map(|item| {
-            let place = item.get("gsi1sk").and_then(|place| place.as_s().ok()).cloned();
-            Ok((place.unwrap_or_default(), entity::value(item)?))
-        });
-        Ok((listed.collect::<Result<_, StoreError>>()?, more))
+    ) -> Result<(Listed<User>, bool), StoreError> {
+        listing::page(self, &keys::users_partition(tenant, archived), after, limit).await
+    }
+
+    /// The users of a tenant that a filter lets pass, as [`listing::find`] says.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find_users(
+        &self,
+        tenant: TenantId,
+        filter: &Filter,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<(Vec<User>, Option<String>), StoreError> {
+        let partition = keys::users_partition(tenant, filter.archived());
+        let passes = (!filter.is_any()).then_some(|user: &User| filter.lets_pass(user));
+        listing::find(self, &partition, passes, after, limit).await
     }
 
     /// Who runs a tenant: its active super admins and admins, super admins first, the oldest first.
@@ -315,9 +317,7 @@ impl Table {
         tenant: TenantId,
         ids: &[UserId],
     ) -> Result<Vec<User>, StoreError> {
-        let wanted: Vec<_> = ids.iter().map(|id| keys::user(tenant, *id)).collect();
-        let mut found = entity::get_many(self, &wanted).await?;
-        wanted.iter().filter_map(|key| found.take(key).transpose()).collect()
+        self.tagged_by_id(tenant, ids).await
     }
 
     /// Which user of a tenant has an address. 1 RRU.
@@ -332,6 +332,16 @@ impl Table {
         let found =
             entity::get::<TenantAddress>(self, &keys::tenant_email(tenant, address)).await?;
         Ok(found.map(|address| address.user))
+    }
+}
+
+/// Why a change of a user was not written, whose first write counts super admins when some are fewer.
+fn user_written<T>(done: Result<T, Refused>, super_admins: i32) -> Result<T, NotWritten> {
+    match done {
+        Ok(made) => Ok(made),
+        Err(Refused::Condition(0)) if super_admins < 0 => Err(NotWritten::LastSuperAdmin),
+        Err(Refused::Condition(_)) => Err(NotWritten::Changed),
+        Err(Refused::Store(error)) => Err(error.into()),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{EmbeddedTable, FakeClock, FakeSealer, LocalKey, MemoryDoorbell, Seed
 use aws_sdk_dynamodb::types::AttributeValue;
 use belfry_api::auth::Tokens;
 use belfry_domain::account::{Factor, Identity, IdleLimit, Membership, Role, Source, Tenant, User};
-use belfry_domain::credential::{Credential, Term};
+use belfry_domain::credential::{Credential, Scope, Term};
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{CredentialId, IdentityId, TenantId, UserId};
 use belfry_domain::language::Language;
@@ -155,7 +155,13 @@ impl World {
         let license = self.table().license(tenant, product).await.expect("the table answers");
         let (term, entropy) = (Term::Current { until: None }, self.entropy.as_ref());
         let license = license.expect("a licence");
-        let (credential, _) = Credential::issue(tenant, &license, term, now, entropy);
+        let (credential, _) = Credential::issue(
+            tenant,
+            &license,
+            ([Scope::TelemetryWrite].into(), term),
+            now,
+            entropy,
+        );
         let made = self.table().create_credential(&grant, &credential, None, entropy).await;
         made.expect("a credential");
         credential.id
@@ -274,6 +280,7 @@ impl World {
             email: email.clone(),
             mobile: Some("+919876543210".parse().expect("a number")),
             phone: None,
+            attributes: belfry_domain::attribute::UserAttributes::new(),
             role,
             two_factor_required: false,
         };

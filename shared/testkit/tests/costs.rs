@@ -36,6 +36,7 @@ async fn each_stands_in_the_tables_description() {
             email: format!("user-{n}@globex.example").parse().unwrap(),
             mobile: Some(format!("+9198{n:08}").parse().unwrap()),
             phone: None,
+            attributes: belfry_domain::attribute::UserAttributes::new(),
             role: Role::User,
             two_factor_required: false,
         };

@@ -2,7 +2,7 @@
 
 use crate::{Office, at_every_crash, command, create, office, overtaken, said, tenant_of};
 use belfry_domain::account::{IdleLimit, Role, Tenant};
-use belfry_domain::credential::{Credential, Term};
+use belfry_domain::credential::{Credential, Scope, Term};
 use belfry_domain::id::{CredentialId, TenantId, UserId};
 use belfry_domain::places::State;
 use belfry_domain::policy::{Action, Actor, Origin};
@@ -65,7 +65,13 @@ impl House {
         let grant = actor.may(Action::CreateCredential).unwrap();
         let license = world.table().license(self.tenant, product).await.unwrap().unwrap();
         let (term, entropy) = (Term::Current { until: None }, world.entropy.as_ref());
-        let (credential, _) = Credential::issue(self.tenant, &license, term, now, entropy);
+        let (credential, _) = Credential::issue(
+            self.tenant,
+            &license,
+            ([Scope::TelemetryWrite].into(), term),
+            now,
+            entropy,
+        );
         world.table().create_credential(&grant, &credential, None, entropy).await?;
         Ok(credential.id)
     }

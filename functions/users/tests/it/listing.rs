@@ -23,6 +23,7 @@ async fn many(world: &World, tenant: belfry_domain::id::TenantId, count: usize) 
             email: format!("u{}-{n}@globex.example", n % 7).parse().unwrap(),
             mobile: (n % 2 == 0).then(|| format!("+9198{:08}", n * 7919).parse().unwrap()),
             phone: None,
+            attributes: belfry_domain::attribute::UserAttributes::new(),
             role,
             two_factor_required: n % 4 == 0,
         };

@@ -3,6 +3,7 @@
 use super::telephone::{self, BadNumber};
 use super::{Column, Row, cell};
 use crate::account::Role;
+use crate::attribute::UserAttributes;
 use crate::business_email::is_business;
 use crate::email::EmailAddress;
 use crate::failure::FieldFault;
@@ -98,7 +99,16 @@ fn judge_one(
     let two_factor_required = two_factor(row, role, may_two_factor, &mut faults);
     match (first_name, last_name, email, role) {
         (Some(first_name), Some(last_name), Some(email), Some(role)) if faults.0.is_empty() => {
-            Ok(NewUser { first_name, last_name, email, mobile, phone, role, two_factor_required })
+            Ok(NewUser {
+                first_name,
+                last_name,
+                email,
+                mobile,
+                phone,
+                attributes: UserAttributes::new(),
+                role,
+                two_factor_required,
+            })
         }
         _ => Err(faults.0),
     }

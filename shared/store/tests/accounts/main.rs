@@ -204,7 +204,10 @@ async fn a_gone_credential_is_not_brought_back_by_its_last_use() {
     let (credential, _) = belfry_domain::credential::Credential::issue(
         ann.tenant,
         &license,
-        belfry_domain::credential::Term::Current { until: None },
+        (
+            [belfry_domain::credential::Scope::TelemetryWrite].into(),
+            belfry_domain::credential::Term::Current { until: None },
+        ),
         world.now(),
         world.entropy.as_ref(),
     );

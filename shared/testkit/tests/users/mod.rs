@@ -97,6 +97,7 @@ async fn too_large(house: &House) {
             email: format!("{n}@{}{}.example", "long.".repeat(40), "x".repeat(30)).parse().unwrap(),
             mobile: None,
             phone: None,
+            attributes: belfry_domain::attribute::UserAttributes::new(),
             role: Role::User,
             two_factor_required: false,
         };
