@@ -29,6 +29,9 @@ FUNCTIONS = {
     "rollup": ("Rollup", "telemetry|dashboard|endpoints|dead_letters|siem"),
     "siem": ("Siem", "siem"),
     "siem-forward": ("SiemForward", "siem"),
+    "tags": ("Tags", "tags"),
+    "tagging": ("Tagging", "tags"),
+    "product": ("Product", "tags"),
     "licenses": ("Licenses", "licenses"),
     "onboarding": ("Onboarding", "sign_up"),
     "license-watch": ("LicenseWatch", "licenses"),
@@ -50,6 +53,12 @@ SERVICE = {
     "license-watch": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "backoffice": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "ingest": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
+    "tags": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
+    "product": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
+    "tagging": {
+        "Logs": "logs:CreateLogStream logs:PutLogEvents",
+        "Rings": "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes",
+    },
     "siem": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "siem-forward": {
         "Logs": "logs:CreateLogStream logs:PutLogEvents",

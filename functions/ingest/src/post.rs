@@ -2,7 +2,7 @@
 
 use crate::App;
 use crate::answer::{BatchView, Listed};
-use belfry_api::{Body, Problem, Request, Response, answer, request};
+use belfry_api::{Body, Problem, Request, Response, answer};
 use belfry_domain::credential::{Credential, Scope};
 use belfry_domain::failure::FieldError;
 use belfry_domain::telemetry::Damaged;

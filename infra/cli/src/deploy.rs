@@ -14,7 +14,7 @@ use crate::vendor_key;
 use crate::workspace::Workspace;
 
 /// The functions of template.yaml: crate, folder and binary are of one name.
-const FUNCTIONS: [&str; 14] = [
+const FUNCTIONS: [&str; 17] = [
     "auth",
     "users",
     "user-import",
@@ -29,6 +29,9 @@ const FUNCTIONS: [&str; 14] = [
     "onboarding",
     "siem",
     "siem-forward",
+    "tags",
+    "tagging",
+    "product",
 ];
 
 /// Sender of mails on the local stack.

@@ -13,13 +13,15 @@ use crate::stack::{Stack, Which};
 use crate::workspace::Workspace;
 
 /// The template's outputs that are queues, and what people call them.
-const QUEUES: [(&str, &str); 6] = [
+const QUEUES: [(&str, &str); 8] = [
     ("TelemetryQueueUrl", "telemetry"),
     ("TelemetryDeadLettersUrl", "telemetry dead letters"),
     ("MailQueueUrl", "mail"),
     ("MailDeadLettersUrl", "mail dead letters"),
     ("SiemQueueUrl", "SIEM rings"),
     ("SiemDeadLettersUrl", "SIEM dead letters"),
+    ("TaggingQueueUrl", "work on tags"),
+    ("TaggingDeadLettersUrl", "dead letters of work on tags"),
 ];
 
 /// The state of a stack.

@@ -7,15 +7,18 @@
 )]
 
 mod siem;
+mod tags;
 
 use belfry_domain::account::{Role, Source, Status};
 use belfry_domain::captcha::Provider;
+use belfry_domain::credential::Scope;
 use belfry_domain::dashboard::Period;
 use belfry_domain::language::Language;
 use belfry_domain::license::activation_key::Purpose;
 use belfry_domain::license::{LicenseChange, LicenseKind, LicenseState};
 use belfry_domain::product::Product;
 use belfry_domain::second_factor::State;
+use belfry_domain::tag::{Kind as TagKind, Subject};
 use belfry_domain::telemetry::batch::MOST_EVENTS;
 use belfry_domain::telemetry::event::{EventType, Kind, Severity};
 use serde_json::{Map, Value, json};
@@ -138,6 +141,18 @@ pub(crate) fn two_factor_state() -> Value {
     one_of(State::ALL.map(State::name))
 }
 
+fn scope() -> Value {
+    one_of(Scope::ALL.map(Scope::name))
+}
+
+pub(crate) fn tag_subject() -> Value {
+    one_of(Subject::ALL.map(Subject::name))
+}
+
+pub(crate) fn tag_kind() -> Value {
+    one_of(TagKind::ALL.map(TagKind::name))
+}
+
 /// One of several answers, told apart by `status`.
 fn any_of<const N: usize>(names: [&str; N]) -> Value {
     json!({"oneOf": names.map(reference).to_vec(), "discriminator": {"propertyName": "status"}})
@@ -168,6 +183,7 @@ pub(crate) fn all() -> Value {
         telemetry(),
         dashboard(),
         siem::schemas(),
+        tags::schemas(),
     ] {
         schemas.extend(part);
     }
@@ -188,10 +204,12 @@ fn users() -> Map<String, Value> {
             ("email", text()),
             ("mobile", nullable(text())),
             ("phone", nullable(text())),
+            ("attributes", tags::user_attributes(text())),
             ("role", role()),
             ("status", status()),
             ("source", source()),
             ("two_factor", object([("required", flag()), ("state", two_factor_state())])),
+            ("tags", tags::shown()),
             ("last_login_at", nullable(time())),
             ("created_at", time()),
             ("erased_at?", time()),
@@ -209,6 +227,7 @@ fn users() -> Map<String, Value> {
                 ("email", optional("A company's, unless the role is `user`.")),
                 ("mobile?", nullable(optional("With its country code: `+91 98765 43210`."))),
                 ("phone?", nullable(optional("Another number, likewise."))),
+                ("attributes?", tags::user_attributes(nullable(tags::attribute_text()))),
                 ("role", role()),
                 ("two_factor_required?", flag()),
             ]),
@@ -220,6 +239,7 @@ fn users() -> Map<String, Value> {
                 ("last_name?", name_of_person()),
                 ("mobile?", optional("Empty takes it away.")),
                 ("phone?", optional("Empty takes it away.")),
+                ("attributes?", tags::user_attributes(nullable(tags::attribute_text()))),
                 ("role?", role()),
                 ("status?", one_of(["active", "deactivated"])),
                 ("version", count()),
@@ -318,6 +338,10 @@ fn problems() -> Map<String, Value> {
                 (
                     "version?",
                     json!({"type": "integer", "description": "With `version_conflict`: the present one."}),
+                ),
+                (
+                    "count?",
+                    json!({"type": "integer", "description": "With `tag_in_use`: how often."}),
                 ),
             ]),
         ),
@@ -570,7 +594,7 @@ fn credentials() -> Map<String, Value> {
         object([
             ("id", id("crd")),
             ("product", product()),
-            ("scopes", list(one_of(["telemetry:write", "directory:read"]))),
+            ("scopes", list(scope())),
             ("max_event_age_days", count()),
             ("created_at", time()),
             ("expires_at", nullable(time())),
@@ -585,11 +609,18 @@ fn credentials() -> Map<String, Value> {
     named([
         (
             "CreateCredential",
-            closed([(
-                "expires_at?",
-                json!({"type": ["string", "null"], "format": "date-time", "description":
-                    "When it ends; never when absent."}),
-            )]),
+            closed([
+                (
+                    "expires_at?",
+                    json!({"type": ["string", "null"], "format": "date-time", "description":
+                        "When it ends; never when absent."}),
+                ),
+                (
+                    "scopes?",
+                    json!({"type": ["array", "null"], "items": scope(), "minItems": 1, "maxItems": 2,
+                        "description": "`telemetry:write` alone, when absent."}),
+                ),
+            ]),
         ),
         ("Credential", credential()),
         ("NewCredential", created),

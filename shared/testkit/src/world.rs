@@ -48,6 +48,8 @@ pub struct World {
     pub bell: MemoryDoorbell,
     /// Rings for imports.
     pub imports: MemoryDoorbell,
+    /// Rings for work on tags.
+    pub tagging: MemoryDoorbell,
 }
 
 /// A person in a tenant.
@@ -80,6 +82,7 @@ impl World {
             sealer: FakeSealer::new(),
             bell: MemoryDoorbell::new(),
             imports: MemoryDoorbell::new(),
+            tagging: MemoryDoorbell::new(),
         }
     }
 

@@ -154,7 +154,8 @@ impl House {
     /// A product credential, made at the console.
     async fn credential(&self, by: &Session) -> (String, String) {
         let asked = ask(CREATE_CREDENTIAL).path("product", "EPP").bearer(&by.access);
-        let made = self.send(&self.tenant, CREATE_CREDENTIAL, asked, json!({})).await;
+        let scopes = json!({"scopes": ["telemetry:write", "directory:read"]});
+        let made = self.send(&self.tenant, CREATE_CREDENTIAL, asked, scopes).await;
         (made.at("/id").to_owned(), made.at("/secret").to_owned())
     }
 
@@ -302,6 +303,9 @@ impl Scene {
         if let Some(bearer) = &self.bearer {
             asked = asked.bearer(bearer);
         }
+        if route.route == "DELETE /tags/{id}/members" {
+            asked = asked.query("value", "x").query("all", "true");
+        }
         match (route.body, body) {
             (_, Value::Object(body)) => asked.json(body.into()),
             (Some((media, _)), Value::String(text)) => asked.text(media, &text),
@@ -423,6 +427,10 @@ async fn target(
         "GET /endpoints/{product}/{id}" | "DELETE /endpoints/{product}/{id}" => {
             Target { path: vec![product(), ("id", "pc-1".to_owned())], body: Value::Null }
         }
+        name if name.contains("/tags") || name.contains("/applications") => {
+            tagged(house, boss, name).await
+        }
+        "GET /product/users" => Target::default(),
         name if name.contains("/siem/") => exported(house, boss, name).await,
         "GET /events" => Target::default(),
         name if name.contains("/onboarding/") || name.contains("/licenses/{product}") => {
@@ -454,6 +462,37 @@ async fn target(
         }
         _ => return None,
     })
+}
+
+/// The same for tags and applications.
+async fn tagged(house: &House, boss: &Session, name: &str) -> Target {
+    let tag =
+        || json!({"key": "Team", "applies_to": "applications", "kind": "static", "values": ["x"]});
+    let application = || json!({"name": "Ledger", "host": "ledger.globex.com"});
+    let of_tags = name.contains("/tags");
+    let (create, new) =
+        if of_tags { ("POST /tags", tag()) } else { ("POST /applications", application()) };
+    let plain = !name.contains("{id}");
+    if plain || name.starts_with("GET /product/") {
+        let body = match name {
+            "POST /tags" | "POST /applications" => new,
+            "POST /tags/preview" => {
+                json!({"applies_to": "users", "when": {"attribute": "email", "prefix": "boss"}})
+            }
+            _ => Value::Null,
+        };
+        return Target { path: Vec::new(), body };
+    }
+    let made = house.send(&house.tags, create, ask(create).bearer(&boss.access), new).await;
+    let body = match name {
+        "PUT /tags/{id}" => json!({"values": ["x", "y"], "version": 1}),
+        "POST /tags/{id}/members" => json!({"value": "x", "filter": {}}),
+        "PUT /applications/{id}" => {
+            json!({"name": "Ledger", "host": "books.globex.com", "version": 1})
+        }
+        _ => Value::Null,
+    };
+    Target { path: vec![("id", made.at("/id").to_owned())], body }
 }
 
 /// The same for SIEM destinations.
@@ -533,12 +572,14 @@ async fn cell(route: &Route, who: Who, faults: &mut Vec<String>) -> Option<Strin
     }
     house.bell.drain();
     house.world.imports.drain();
+    house.tag_rings().await;
     let before = Stood::in_table(&house.db);
     let answer = house.at(route, asked).await;
     let mut found = Vec::new();
     if answer.status >= 400 {
         found.extend(before.fault(&Stood::in_table(&house.db), &answer, &scene.own.member));
-        if !house.bell.drain().is_empty() || !house.world.imports.drain().is_empty() {
+        let rings = [&house.bell, &house.world.imports, &house.world.tagging];
+        if rings.iter().any(|bell| !bell.drain().is_empty()) {
             found.push("something is begun though it was refused".to_owned());
         }
     }

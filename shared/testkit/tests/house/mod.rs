@@ -63,6 +63,9 @@ pub(crate) struct House {
     pub(crate) backoffice: backoffice::App,
     pub(crate) mail: mail::App,
     pub(crate) rollup: rollup::Rollup,
+    pub(crate) tags: tags::App,
+    pub(crate) tagging: tagging::App,
+    pub(crate) product: product::App,
     pub(crate) siem: siem::App,
     pub(crate) forward: siem_forward::App,
     /// Rings for SIEM destinations.
@@ -191,6 +194,19 @@ impl House {
                 telemetry: Box::new(telemetry.clone()),
                 clock: Box::new(clock.clone()),
             },
+            tags: tags::App {
+                table: db.table(),
+                authenticator: world.authenticator(db.table()),
+                bell: Arc::new(world.tagging.clone()),
+                clock: time.clone(),
+                entropy: entropy.clone(),
+            },
+            tagging: tagging::App {
+                table: db.table(),
+                clock: time.clone(),
+                entropy: entropy.clone(),
+            },
+            product: product::App { table: db.table(), clock: time.clone() },
             siem: export.0,
             forward: export.1,
             rollup: rollup::Rollup::new(db.table(), Arc::new(rings.clone()), time.clone()),
@@ -228,6 +244,8 @@ impl House {
             "dashboard" => self.tell(&self.dashboard, route.route, ask).await,
             "licenses" => self.tell(&self.licenses, route.route, ask).await,
             "onboarding" => self.tell(&self.onboarding, route.route, ask).await,
+            "tags" => self.tell(&self.tags, route.route, ask).await,
+            "product" => self.tell(&self.product, route.route, ask).await,
             "siem" => self.tell(&self.siem, route.route, ask).await,
             other => panic!("the walk does not know the function {other}"),
         }
@@ -272,6 +290,15 @@ impl House {
         });
         let mut metrics = Metrics::new("rollup", "test");
         assert_eq!(self.rollup.messages(parts.collect(), &mut metrics).await, [""; 0]);
+    }
+
+    /// The rings for work on tags are answered.
+    pub(crate) async fn tag_rings(&self) {
+        let rings = self.world.tagging.drain().into_iter().enumerate();
+        let rings =
+            rings.map(|(n, body)| SqsMessage { id: n.to_string(), body, ..Default::default() });
+        let mut metrics = Metrics::new("tagging", "test");
+        assert_eq!(self.tagging.messages(rings.collect(), &mut metrics).await, [""; 0]);
     }
 
     /// The rings for SIEM destinations are answered.
