@@ -70,8 +70,7 @@ pub(crate) async fn page<T: Member>(
             .collect();
         let mut all = true;
         for part in changes.chunks(MOST_AT_ONCE) {
-            let entry = entry.clone().set("members", part.len());
-            if !app.table.mark(grant, &entry, part, catalogue.rules, now, entropy).await? {
+            if !app.table.mark(grant, entry, part, catalogue.rules, now, entropy).await? {
                 all = false;
                 break;
             }

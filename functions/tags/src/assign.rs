@@ -169,7 +169,7 @@ async fn at_once<T: Member>(
             })
             .collect();
         let changed = changes.len();
-        let entry = entry(&present, value.text.as_str(), assign).set("members", changed);
+        let entry = entry(&present, value.text.as_str(), assign);
         if changed == 0 || app.table.mark(&grant, &entry, &changes, rules, now, entropy).await? {
             return Ok(answer::ok(&AssignedView { changed }));
         }

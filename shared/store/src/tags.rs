@@ -329,8 +329,8 @@ impl Table {
         written(self.commit_with(grant, entry, &effects, writes, now, entropy).await)
     }
 
-    /// Writes other tag values of members, all or none, as worked out under the rules of a number.
-    /// False when a member or the rules changed meanwhile.
+    /// Writes other tag values of members, all or none, as worked out under the rules of a number, and
+    /// in the record their ids. False when a member or the rules changed meanwhile.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -345,6 +345,9 @@ impl Table {
     ) -> Result<bool, StoreError> {
         let mut effects = Effects { under: Some(under), ..Effects::default() };
         let mut writes = Transaction::new();
+        // Whose they are is what the trail is asked for; ids are no names.
+        let members: Vec<_> = changes.iter().map(|(member, _)| member.id().to_string()).collect();
+        let entry = &entry.clone().set("members", members);
         for (before, marks) in changes {
             let after = before.next().marked(marks.clone());
             effects.touched.push(before.thing());
