@@ -4,7 +4,8 @@ use crate::{EmbeddedTable, FakeClock, FakeSealer, LocalKey, MemoryDoorbell, Seed
 use aws_sdk_dynamodb::types::AttributeValue;
 use belfry_api::auth::Tokens;
 use belfry_domain::account::{Factor, Identity, IdleLimit, Membership, Role, Source, Tenant, User};
-use belfry_domain::credential::{Credential, Scope, Term};
+use belfry_domain::attribute::UserAttribute;
+use belfry_domain::credential::{Credential, CredentialToken, Scope, Term};
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{CredentialId, IdentityId, TenantId, UserId};
 use belfry_domain::language::Language;
@@ -143,6 +144,16 @@ impl World {
 
     /// A product credential, made by the store as an admin of the tenant makes it.
     pub async fn credential(&self, tenant: TenantId, product: Product) -> CredentialId {
+        self.credential_for(tenant, product, &[Scope::TelemetryWrite]).await.id
+    }
+
+    /// The same for these scopes, with its secret.
+    pub async fn credential_for(
+        &self,
+        tenant: TenantId,
+        product: Product,
+        scopes: &[Scope],
+    ) -> CredentialToken {
         let email =
             format!("{}@credentials.example", UserId::new(self.now(), self.entropy.as_ref()));
         let member = self.member(tenant, &email, Role::Admin).await;
@@ -155,16 +166,61 @@ impl World {
         let license = self.table().license(tenant, product).await.expect("the table answers");
         let (term, entropy) = (Term::Current { until: None }, self.entropy.as_ref());
         let license = license.expect("a licence");
-        let (credential, _) = Credential::issue(
-            tenant,
-            &license,
-            ([Scope::TelemetryWrite].into(), term),
-            now,
-            entropy,
-        );
+        let scopes = scopes.iter().copied().collect();
+        let (credential, token) =
+            Credential::issue(tenant, &license, (scopes, term), now, entropy);
         let made = self.table().create_credential(&grant, &credential, None, entropy).await;
         made.expect("a credential");
-        credential.id
+        token
+    }
+
+    /// A user without a console, who is in no tag yet.
+    pub async fn user(
+        &self,
+        tenant: TenantId,
+        email: &str,
+        attributes: &[(UserAttribute, &str)],
+    ) -> User {
+        let own = |_| {
+            let own = attributes.iter().map(|(name, text)| (*name, (*text).to_owned()));
+            (email.to_owned(), own)
+        };
+        self.users(tenant, 1, own).await.remove(0)
+    }
+
+    /// So many users without a console, who are in no tag yet: the address and the attributes of each.
+    pub async fn users<A: IntoIterator<Item = (UserAttribute, String)>>(
+        &self,
+        tenant: TenantId,
+        count: usize,
+        what: impl Fn(usize) -> (String, A),
+    ) -> Vec<User> {
+        let (now, entropy) = (self.now(), self.entropy.as_ref());
+        let made = (0..count).map(|n| {
+            let (email, attributes) = what(n);
+            let attributes = attributes.into_iter();
+            let attributes =
+                attributes.map(|(name, text)| (name, text.parse().expect("an attribute")));
+            let new = NewUser {
+                first_name: "Kim".parse().expect("a name"),
+                last_name: "Berg".parse().expect("a name"),
+                email: email.parse().expect("an address"),
+                mobile: None,
+                phone: None,
+                attributes: attributes.collect(),
+                role: Role::User,
+                two_factor_required: false,
+            };
+            User::new(tenant, new, Source::Manual, None, now, entropy)
+        });
+        let made: Vec<_> = made.collect();
+        let items = made.iter().map(|user| users::item(user).expect("an item")).collect();
+        entity::put_many(&self.table(), items).await.expect("the table takes them");
+        let key = keys::tenant(tenant);
+        let mut counted: Tenant = self.get(&key).await.expect("a tenant");
+        counted.users += u32::try_from(count).expect("a number");
+        self.put(&key, &counted).await;
+        made
     }
 
     /// Takes away what is at a key.
