@@ -1,6 +1,7 @@
 //! Tenants with people in them, to start a test from.
 
 use crate::{EmbeddedTable, FakeClock, FakeSealer, LocalKey, MemoryDoorbell, SeededEntropy, ask};
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use belfry_api::auth::Tokens;
 use belfry_domain::account::{Factor, Identity, IdleLimit, Membership, Role, Source, Tenant, User};
@@ -14,10 +15,11 @@ use belfry_domain::license::{IssuedKey, License, LicenseKind, ProductKey, Terms}
 use belfry_domain::outbox::Outgoing;
 use belfry_domain::password::{Password, PasswordHash};
 use belfry_domain::policy::{Action, Actor, Origin};
-use belfry_domain::ports::{Clock as _, Entropy};
+use belfry_domain::ports::{Clock as _, Day, Entropy};
 use belfry_domain::product::Product;
 use belfry_domain::session::{ClientInfo, RefreshToken, Session};
-use belfry_domain::telemetry::stream::Partitions;
+use belfry_domain::telemetry::stream::{Partitions, Stream};
+use belfry_domain::telemetry::top::{List, TopList};
 use belfry_domain::users::NewUser;
 use belfry_runtime::authenticate::Authenticator;
 use belfry_runtime::keys::Sealer as _;
@@ -221,6 +223,26 @@ impl World {
         counted.users += u32::try_from(count).expect("a number");
         self.put(&key, &counted).await;
         made
+    }
+
+    /// The top list of a stream and day, as `rollup` keeps it.
+    pub async fn top(&self, stream: Stream, day: Day, list: List, top: &TopList) {
+        let key = keys::top(stream, day, list);
+        let number = |n: &str| AttributeValue::N(n.to_owned());
+        let bytes = Blob::new(top.to_bytes().expect("a list"));
+        let table = self.table();
+        let call = table
+            .client()
+            .put_item()
+            .table_name(table.name())
+            .item("pk", AttributeValue::S(key.pk))
+            .item("sk", AttributeValue::S(key.sk))
+            .item("et", AttributeValue::S("top".to_owned()))
+            .item("v", number("1"))
+            .item("applied", number("1"))
+            .item("expires_at", number("4102444800"))
+            .item("list", AttributeValue::B(bytes));
+        call.send().await.expect("the table takes it");
     }
 
     /// Takes away what is at a key.

@@ -413,7 +413,6 @@ impl History {
                 let asking = async move {
                     let answer = answer(&functions, asked).await;
                     assert_ne!(answer.status, 500, "{}", answer.text);
-                    assert_ne!(answer.status, 401, "{}", answer.text);
                     answer.status
                 };
                 Flight { kind, handle: tokio::spawn(asking) }
@@ -636,7 +635,7 @@ fn cases(usual: u32) -> ProptestConfig {
     ProptestConfig {
         cases: asked.unwrap_or(usual),
         failure_persistence: None,
-        max_shrink_iters: 2_000,
+        max_shrink_iters: 300,
         ..ProptestConfig::default()
     }
 }
