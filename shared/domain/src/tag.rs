@@ -140,7 +140,8 @@ pub struct Tag {
     pub values: Vec<TagValue>,
     /// Number of the next value.
     pub next_value: u16,
-    /// Number of the rules in which its membership last changed; see [`work::Tagging`].
+    /// Number of the rules in which its membership last changed, 0 when it never did by rules; see
+    /// [`work::Tagging`].
     pub rules: u64,
     /// When it was made.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
@@ -221,7 +222,7 @@ impl Tag {
             kind,
             values: Vec::new(),
             next_value: 0,
-            rules,
+            rules: 0,
             created_at: now,
             version: 0,
         };
@@ -258,7 +259,10 @@ impl Tag {
         let lost: Vec<_> = lost.cloned().collect();
         if next != *self || self.version == 0 {
             next.version = self.version.saturating_add(1);
-            next.rules = rules;
+            // Who is assigned what a static tag keeps has it still.
+            if next.kind == Kind::Dynamic || !lost.is_empty() {
+                next.rules = rules;
+            }
         }
         Ok((next, lost))
     }

@@ -448,7 +448,11 @@ impl Table {
         let Counted { sequence: base, mut counts } = stored.ok_or_else(lost)?;
         let mut sequence = base;
         while sequence < last {
-            for (number, (_, more)) in self.feed(tenant, sequence, PAGE).await? {
+            let feed = self.feed(tenant, sequence, PAGE).await?;
+            if feed.is_empty() {
+                return self.recounted(tenant).await;
+            }
+            for (number, (_, more)) in feed {
                 if number != sequence.saturating_add(1) {
                     return self.recounted(tenant).await;
                 }

@@ -8,7 +8,7 @@ mod house;
 mod licenses;
 mod siem;
 mod sign_up;
-mod tags;
+mod tag_routes;
 mod tenant;
 mod users;
 
@@ -49,7 +49,7 @@ async fn the_main_job_speaks_as_described() {
     users::all(&house, tenant).await;
     licenses::all(&house, tenant).await;
     sign_up::all(&house).await;
-    tags::all(&house, tenant).await;
+    tag_routes::all(&house, tenant).await;
     let token = ann_again(&house).await;
     log_out(&house, &token).await;
     licenses::over(&house, &secrets[0].1).await;
