@@ -33,7 +33,7 @@ pub enum Failed {
 
 /// Rivals at the same members: how often to look again.
 const LOOKS: usize = 20;
-/// Members of a page: of users with all that they may have, below the 1 MB of a query.
+/// Members of a page, or those of 1 MB when they have much.
 const PAGE: i32 = 200;
 
 /// A page that was walked over.

@@ -61,7 +61,7 @@ impl Reach {
     }
 }
 
-/// At most so many live credentials a product and [`Reach`]: two allow a rotation without a gap.
+/// At most so many live credentials a product, [`Reach`] and scope: two allow a rotation without a gap.
 pub const LIVE_LIMIT: usize = 2;
 
 /// "Last used" is written at most once in so long.
@@ -204,10 +204,10 @@ impl Credential {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotLicensed {
     /// The licence is over, its grace too, or it was taken away.
-    #[error("the licence for this product is over; renew it, and send the same again")]
+    #[error("the licence for this product is over; renew it, and try the same again")]
     Expired,
     /// The tenant is suspended.
-    #[error("the company is suspended; ask its vendor, and send the same again after that")]
+    #[error("the company is suspended; ask its vendor, and try the same again after that")]
     Suspended,
 }
 

@@ -476,7 +476,8 @@ proptest! {
 fn damaged_marks_and_rules_are_refused() {
     assert!(serde_json::from_value::<Marks>(json!([0, 1, 0])).is_err());
     assert!(serde_json::from_value::<Counts>(json!([0, 1, 0, 1])).is_err());
-    let bad = json!({"number": 1, "text": "x", "rule": "{\"attribute\":\"shoe_size\",\"eq\":\"9\"}"});
+    let bad =
+        json!({"number": 1, "text": "x", "rule": "{\"attribute\":\"shoe_size\",\"eq\":\"9\"}"});
     assert!(serde_json::from_value::<TagValue>(bad).is_err());
     let plain = json!({"number": 1, "text": "x"});
     assert_eq!(serde_json::from_value::<TagValue>(plain).unwrap().rule, None);

@@ -1,8 +1,8 @@
 //! Schemas of tags, applications and what products read.
 
 use super::{
-    closed, count, flag, id, list, named, nullable, object, one_of, page, reference, role, source,
-    status, tag_kind, tag_subject, text, time, two_factor_state,
+    closed, count, flag, id, list, live_status, named, nullable, object, one_of, page, reference,
+    role, source, status, tag_kind, tag_subject, text, time, two_factor_state,
 };
 use belfry_domain::application::MOST_ATTRIBUTES;
 use belfry_domain::attribute::UserAttribute;
@@ -168,7 +168,7 @@ pub(crate) fn schemas() -> Map<String, Value> {
     ]);
     let filter = closed([
         ("role?", role()),
-        ("status?", status()),
+        ("status?", live_status()),
         ("source?", source()),
         ("two_factor?", two_factor_state()),
         ("category?", text()),

@@ -16,17 +16,62 @@ use tokio::task::JoinHandle;
 /// What somebody does; small numbers choose among what there is.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
-    CreateTag { users: bool, dynamic: bool, key: usize, values: Vec<(usize, Value, Value)> },
-    EditTag { tag: usize, values: Vec<(usize, Value, Value)>, force: bool },
-    DeleteTag { tag: usize, force: bool },
-    CreateUser { role: usize, domain: usize, department: Option<usize>, title: Option<usize> },
-    EditUser { user: usize, department: Option<usize>, title: Option<usize>, role: Option<usize> },
-    DeleteUser { user: usize },
-    CreateApplication { name: usize, category: Option<usize>, zone: Option<usize> },
-    EditApplication { application: usize, name: usize, category: Option<usize>, zone: Option<usize> },
-    DeleteApplication { application: usize },
-    Assign { tag: usize, value: usize, members: Vec<usize>, assign: bool },
-    Filter { tag: usize, value: usize, by: Option<usize>, assign: bool },
+    CreateTag {
+        users: bool,
+        dynamic: bool,
+        key: usize,
+        values: Vec<(usize, Value, Value)>,
+    },
+    EditTag {
+        tag: usize,
+        values: Vec<(usize, Value, Value)>,
+        force: bool,
+    },
+    DeleteTag {
+        tag: usize,
+        force: bool,
+    },
+    CreateUser {
+        role: usize,
+        domain: usize,
+        department: Option<usize>,
+        title: Option<usize>,
+    },
+    EditUser {
+        user: usize,
+        department: Option<usize>,
+        title: Option<usize>,
+        role: Option<usize>,
+    },
+    DeleteUser {
+        user: usize,
+    },
+    CreateApplication {
+        name: usize,
+        category: Option<usize>,
+        zone: Option<usize>,
+    },
+    EditApplication {
+        application: usize,
+        name: usize,
+        category: Option<usize>,
+        zone: Option<usize>,
+    },
+    DeleteApplication {
+        application: usize,
+    },
+    Assign {
+        tag: usize,
+        value: usize,
+        members: Vec<usize>,
+        assign: bool,
+    },
+    Filter {
+        tag: usize,
+        value: usize,
+        by: Option<usize>,
+        assign: bool,
+    },
     Ring,
     Sweep,
 }
@@ -230,9 +275,7 @@ impl History {
     /// What an operation asks for now; none when there is nothing that it could be about.
     fn asked(&mut self, op: &Op, now: &Snapshot) -> Option<(Kind, belfry_testkit::Ask)> {
         let (house, word) = (&self.house, |n: &Option<usize>| n.map(|n| WORDS[n]));
-        let attributes = |department: &Option<usize>, title: &Option<usize>| {
-            json!({"department": word(department), "title": word(title)})
-        };
+        let attributes = |department: &Option<usize>, title: &Option<usize>| json!({"department": word(department), "title": word(title)});
         Some(match op {
             Op::CreateTag { users, dynamic, key, values } => {
                 let mut body = tag_body(*users, *dynamic, values);
@@ -306,11 +349,8 @@ impl History {
                 let ids: BTreeSet<_> =
                     members.iter().filter_map(|n| nth(&live, *n)).map(|m| m.id.clone()).collect();
                 let ids: Vec<_> = ids.into_iter().collect();
-                let kind = Kind::Assign {
-                    pair: (tag.number, *number),
-                    ids: ids.clone(),
-                    assign: *assign,
-                };
+                let kind =
+                    Kind::Assign { pair: (tag.number, *number), ids: ids.clone(), assign: *assign };
                 let asked = if *assign {
                     let body = json!({"value": text, "ids": ids});
                     house.ask("POST /tags/{id}/members").json(body)
@@ -335,10 +375,9 @@ impl History {
                 let passes = |item: &Value| match wanted {
                     None => true,
                     Some(wanted) if tag.users => item["role"] == wanted,
-                    Some(wanted) => crate::oracle::fits(
-                        &json!({"attribute": "category", "eq": wanted}),
-                        item,
-                    ),
+                    Some(wanted) => {
+                        crate::oracle::fits(&json!({"attribute": "category", "eq": wanted}), item)
+                    }
                 };
                 let passing = now.live(tag.users).into_iter();
                 let passing = passing.map(|m| (m.id.clone(), passes(&m.item))).collect();
