@@ -169,8 +169,7 @@ impl World {
         let (term, entropy) = (Term::Current { until: None }, self.entropy.as_ref());
         let license = license.expect("a licence");
         let scopes = scopes.iter().copied().collect();
-        let (credential, token) =
-            Credential::issue(tenant, &license, (scopes, term), now, entropy);
+        let (credential, token) = Credential::issue(tenant, &license, (scopes, term), now, entropy);
         let made = self.table().create_credential(&grant, &credential, None, entropy).await;
         made.expect("a credential");
         token

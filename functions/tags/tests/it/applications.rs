@@ -83,9 +83,7 @@ async fn a_name_is_taken_whatever_its_case() {
     let house = House::new().await;
     let crm = house.application("CRM").await;
     let wiki = house.application("Wiki").await;
-    let create = |name: &str| {
-        house.ask(CREATE).json(json!({"name": name, "host": "x"}))
-    };
+    let create = |name: &str| house.ask(CREATE).json(json!({"name": name, "host": "x"}));
     assert_eq!(house.asked(create("ｃrm")).await.verdict(), (409, "already_exists"));
     let rename = |of: &Value, name: &str| {
         house.of(CHANGE, of).json(json!({"name": name, "host": "x", "version": of["version"]}))
@@ -183,7 +181,8 @@ async fn the_list_is_filtered_and_in_the_order_of_names() {
     assert_eq!(faults([("tag", "team")]).await, ["?tag unknown_tag"]);
     assert_eq!(faults([("tag_value", "money")]).await, ["?tag_value invalid"]);
     let page = house.must(house.ask(LIST).query("limit", 2)).await;
-    let rest = house.ask(LIST).query("limit", 3).query("cursor", &page["next_cursor"].as_str().unwrap());
+    let rest =
+        house.ask(LIST).query("limit", 3).query("cursor", &page["next_cursor"].as_str().unwrap());
     let rest = house.must(rest).await;
     assert_eq!(texts(&rest, "/name"), ["Shop", "Till", "Wiki"]);
 }

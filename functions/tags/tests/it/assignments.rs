@@ -178,10 +178,7 @@ async fn the_list_of_members_goes_on_page_by_page() {
     expected.sort();
     found.sort();
     assert_eq!(found, expected);
-    let user: User = house
-        .world
-        .get(&keys::user(house.tenant, expected[0].parse().unwrap()))
-        .await
-        .unwrap();
+    let user: User =
+        house.world.get(&keys::user(house.tenant, expected[0].parse().unwrap())).await.unwrap();
     assert_eq!((user.version, user.tags.iter().count()), (2, 1));
 }

@@ -18,13 +18,13 @@ async fn how_many_who_for_instance_and_why() {
         (format!("u{n}@globex.example"), [(UserAttribute::Department, department)])
     };
     let users = house.world.users(house.tenant, 24, own).await;
-    let gone = house.world.user(house.tenant, "x@x.example", &[(UserAttribute::Department, "Sales")]);
+    let gone =
+        house.world.user(house.tenant, "x@x.example", &[(UserAttribute::Department, "Sales")]);
     let gone = gone.await;
     house.world.keep(&gone.archived().unwrap()).await;
     let before = house.dump();
-    let body = |member: Option<String>| {
-        json!({"applies_to": "users", "when": sales(), "member": member})
-    };
+    let body =
+        |member: Option<String>| json!({"applies_to": "users", "when": sales(), "member": member});
     let preview = house.must(house.ask(PREVIEW).json(body(None))).await;
     assert_eq!((&preview["count"], &preview["total"]), (&json!(12), &json!(25)));
     assert_eq!(preview.get("member"), None);
@@ -69,10 +69,14 @@ async fn of_applications_and_every_fault() {
     let cases = [
         (json!({"applies_to": "devices", "when": sales()}), ("/applies_to", "invalid")),
         (json!({"applies_to": "users", "when": []}), ("/when", "invalid")),
-        (json!({"applies_to": "applications", "when": sales()}),
-            ("/when/attribute", "unknown_attribute")),
-        (json!({"applies_to": "users", "when": {"any": vec![sales(); 21]}}),
-            ("/when", "too_many_conditions")),
+        (
+            json!({"applies_to": "applications", "when": sales()}),
+            ("/when/attribute", "unknown_attribute"),
+        ),
+        (
+            json!({"applies_to": "users", "when": {"any": vec![sales(); 21]}}),
+            ("/when", "too_many_conditions"),
+        ),
     ];
     for (body, fault) in cases {
         let answer = house.asked(house.ask(PREVIEW).json(body)).await;

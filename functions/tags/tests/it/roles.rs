@@ -25,13 +25,19 @@ async fn all_roles_of_the_console_read_and_admins_change() {
         ask("POST /tags").json(fixed("Other", &["a"])),
         ask("PUT /tags/{id}").path("id", own[0].1).json(json!({"values": ["b"], "version": 1})),
         ask("DELETE /tags/{id}").path("id", own[0].1),
-        ask("POST /tags/{id}/members").path("id", own[0].1)
+        ask("POST /tags/{id}/members")
+            .path("id", own[0].1)
             .json(json!({"value": "a", "ids": [user]})),
-        ask("POST /tags/{id}/members").path("id", own[0].1)
+        ask("POST /tags/{id}/members")
+            .path("id", own[0].1)
             .json(json!({"value": "a", "filter": {}})),
-        ask("DELETE /tags/{id}/members").path("id", own[0].1).query("value", "a").query("all", true),
+        ask("DELETE /tags/{id}/members")
+            .path("id", own[0].1)
+            .query("value", "a")
+            .query("all", true),
         ask("POST /applications").json(json!({"name": "X", "host": "x"})),
-        ask("PUT /applications/{id}").path("id", own[1].1)
+        ask("PUT /applications/{id}")
+            .path("id", own[1].1)
             .json(json!({"name": "X", "host": "x", "version": 1})),
         ask("DELETE /applications/{id}").path("id", own[1].1),
     ];

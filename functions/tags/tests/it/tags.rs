@@ -87,7 +87,10 @@ async fn every_fault_of_a_body_is_named() {
             vec![("/rules/1/value", "duplicate")],
         ),
         (
-            of("dynamic", json!({"rules": [{"value": "a", "when": {"attribute": "x", "eq": "1"}}]})),
+            of(
+                "dynamic",
+                json!({"rules": [{"value": "a", "when": {"attribute": "x", "eq": "1"}}]}),
+            ),
             vec![("/rules/0/when/attribute", "unknown_attribute")],
         ),
         (
@@ -195,9 +198,8 @@ async fn what_is_in_use_is_taken_away_only_by_force() {
         let body = json!({"value": value, "ids": ids});
         house.must(house.of("POST /tags/{id}/members", &tag).json(body)).await;
     }
-    let change = |values: Value| {
-        house.of(CHANGE, &tag).json(json!({"values": values, "version": 1}))
-    };
+    let change =
+        |values: Value| house.of(CHANGE, &tag).json(json!({"values": values, "version": 1}));
     let before = house.dump();
     for (asked, count) in [
         (change(json!(["c"])), 4),
