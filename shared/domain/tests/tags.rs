@@ -407,7 +407,7 @@ proptest! {
         }
         let kept = serde_json::to_value(&counts).unwrap();
         let there = pairs.values().filter(|more| **more != 0).count();
-        prop_assert_eq!(kept.as_array().unwrap().len(), 8 * there);
+        prop_assert!(kept.as_array().unwrap().len() <= 1 + 11 * there);
         prop_assert_eq!(serde_json::from_value::<Counts>(kept).unwrap(), counts.clone());
         let of_tags: i64 = pairs.keys().map(|(tag, _)| *tag).collect::<std::collections::BTreeSet<_>>()
             .into_iter().map(|tag| i64::from(counts.of_tag(tag))).sum();
@@ -475,7 +475,11 @@ proptest! {
 #[test]
 fn damaged_marks_and_rules_are_refused() {
     assert!(serde_json::from_value::<Marks>(json!([0, 1, 0])).is_err());
-    assert!(serde_json::from_value::<Counts>(json!([0, 1, 0, 1])).is_err());
+    for bytes in
+        [json!([]), json!([1, 0, 1]), json!([0, 0]), json!([2, 255, 255, 3, 0, 0, 1, 0, 0])]
+    {
+        assert!(serde_json::from_value::<Counts>(bytes.clone()).is_err(), "{bytes}");
+    }
     let bad =
         json!({"number": 1, "text": "x", "rule": "{\"attribute\":\"shoe_size\",\"eq\":\"9\"}"});
     assert!(serde_json::from_value::<TagValue>(bad).is_err());

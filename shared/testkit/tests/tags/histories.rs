@@ -6,7 +6,7 @@ use crate::house::{Functions, House, answer, ring, sweep};
 use crate::oracle::{Pair, Snapshot};
 use belfry_domain::tag::marks::{Counts, Mark};
 use belfry_testkit::gate::Gate;
-use belfry_testkit::{Turnstile, Verdict};
+use belfry_testkit::{Ask, Turnstile, Verdict};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -226,7 +226,15 @@ struct History {
     flights: Vec<Option<Flight>>,
     /// What is assigned, by member.
     assigned: BTreeMap<String, BTreeSet<Pair>>,
+    asking: Asking,
+}
+
+/// What can be asked for, one after the other.
+#[derive(Default)]
+pub(crate) struct Asking {
+    /// There is at most one at a time.
     pending: Option<Pending>,
+    /// Users so far.
     born: usize,
 }
 
@@ -248,33 +256,10 @@ fn nth<T>(list: &[T], n: usize) -> Option<&T> {
     (!list.is_empty()).then(|| &list[n % list.len()])
 }
 
-impl History {
-    async fn new(users: usize) -> Self {
-        let house = House::new().await;
-        if users > 0 {
-            let own = |n: usize| {
-                let word = WORDS[n % WORDS.len()].to_owned();
-                let own = [(belfry_domain::attribute::UserAttribute::Department, word)];
-                (format!("old{n}@globex.example"), own)
-            };
-            house.world.users(house.tenant, users, own).await;
-        }
-        let gate = Arc::new(Turnstile::both_sides());
-        let shared: Arc<dyn Gate> = gate.clone();
-        let instances =
-            (0..3).map(|n| Arc::new(house.functions(&format!("{n}"), &shared))).collect();
-        let flights = (0..PLACES).map(|_| None).collect();
-        let (assigned, pending) = (BTreeMap::new(), None);
-        Self { house, gate, instances, flights, assigned, pending, born: 0 }
-    }
-
-    async fn now(&self) -> Snapshot {
-        Snapshot::of(&self.house.world, self.house.tenant).await
-    }
-
+impl Asking {
     /// What an operation asks for now; none when there is nothing that it could be about.
-    fn asked(&mut self, op: &Op, now: &Snapshot) -> Option<(Kind, belfry_testkit::Ask)> {
-        let (house, word) = (&self.house, |n: &Option<usize>| n.map(|n| WORDS[n]));
+    fn asked(&mut self, house: &House, op: &Op, now: &Snapshot) -> Option<(Kind, Ask)> {
+        let word = |n: &Option<usize>| n.map(|n| WORDS[n]);
         let attributes = |department: &Option<usize>, title: &Option<usize>| json!({"department": word(department), "title": word(title)});
         Some(match op {
             Op::CreateTag { users, dynamic, key, values } => {
@@ -404,12 +389,44 @@ impl History {
         })
     }
 
+    /// The same, of which nothing is remembered but that there is one user more.
+    pub(crate) fn only(&mut self, house: &House, op: &Op, now: &Snapshot) -> Option<Ask> {
+        let asked = self.asked(house, op, now);
+        self.pending = None;
+        Some(asked?.1)
+    }
+}
+
+impl History {
+    async fn new(users: usize) -> Self {
+        let house = House::new().await;
+        if users > 0 {
+            let own = |n: usize| {
+                let word = WORDS[n % WORDS.len()].to_owned();
+                let own = [(belfry_domain::attribute::UserAttribute::Department, word)];
+                (format!("old{n}@globex.example"), own)
+            };
+            house.world.users(house.tenant, users, own).await;
+        }
+        let gate = Arc::new(Turnstile::both_sides());
+        let shared: Arc<dyn Gate> = gate.clone();
+        let instances =
+            (0..3).map(|n| Arc::new(house.functions(&format!("{n}"), &shared))).collect();
+        let flights = (0..PLACES).map(|_| None).collect();
+        let (assigned, asking) = (BTreeMap::new(), Asking::default());
+        Self { house, gate, instances, flights, assigned, asking }
+    }
+
+    async fn now(&self) -> Snapshot {
+        Snapshot::of(&self.house.world, self.house.tenant).await
+    }
+
     async fn start(&mut self, place: usize, with: usize, op: &Op) {
         self.end(place).await;
         let functions = self.instances[with].clone();
         let handle = match op {
             Op::Ring => {
-                let tag = self.pending.as_ref().map(|pending| pending.tag.clone());
+                let tag = self.asking.pending.as_ref().map(|pending| pending.tag.clone());
                 let tenant = self.house.tenant;
                 let body = match tag {
                     Some(tag) if place == 0 => format!("{tenant} {tag}"),
@@ -431,7 +448,7 @@ impl History {
                 // from outside. Races of the two are tested by themselves.
                 let alone = |kind: &Kind| !matches!(kind, Kind::Other | Kind::Member(_));
                 let now = self.now().await;
-                let Some((kind, _)) = self.asked_apart(op, &now) else { return };
+                let Some(kind) = self.kind(op, &now) else { return };
                 if alone(&kind) {
                     for other in 0..PLACES {
                         if self.flights[other].as_ref().is_some_and(|f| alone(&f.kind)) {
@@ -440,8 +457,9 @@ impl History {
                     }
                 }
                 let now = self.now().await;
-                let Some((kind, asked)) = self.asked(op, &now) else { return };
-                if let Some(pending) = &mut self.pending {
+                let asked = self.asking.asked(&self.house, op, &now);
+                let Some((kind, asked)) = asked else { return };
+                if let Some(pending) = &mut self.asking.pending {
                     let flying = self.flights.iter().flatten().map(|flight| &flight.kind);
                     for kind in flying.chain([&kind]) {
                         if let Kind::Member(id) = kind {
@@ -460,15 +478,15 @@ impl History {
         self.flights[place] = Some(handle);
     }
 
-    /// As [`Self::asked`], leaving nothing behind.
-    fn asked_apart(&mut self, op: &Op, now: &Snapshot) -> Option<(Kind, belfry_testkit::Ask)> {
-        let (had, born) = (self.pending.is_some(), self.born);
-        let asked = self.asked(op, now);
-        self.born = born;
+    /// What kind of thing is asked for, leaving nothing behind.
+    fn kind(&mut self, op: &Op, now: &Snapshot) -> Option<Kind> {
+        let (had, born) = (self.asking.pending.is_some(), self.asking.born);
+        let asked = self.asking.asked(&self.house, op, now);
+        self.asking.born = born;
         if !had {
-            self.pending = None;
+            self.asking.pending = None;
         }
-        asked
+        Some(asked?.0)
     }
 
     /// Lets calls go until a process has ended.
@@ -522,9 +540,9 @@ impl History {
                 let now = self.now().await;
                 let runs = now.assignments.get(&tag).is_some_and(|a| a["stage"] == "running");
                 let ended = status == 202 && !runs;
-                match &mut self.pending {
+                match &mut self.asking.pending {
                     Some(pending) if runs || ended => pending.begun = true,
-                    _ => self.pending = None,
+                    _ => self.asking.pending = None,
                 }
             }
             Kind::Tag | Kind::Member(_) | Kind::Other => {}
@@ -533,13 +551,13 @@ impl History {
 
     /// What an assignment by a filter has done when it is over.
     async fn look(&mut self) {
-        let Some(pending) = self.pending.take_if(|pending| pending.begun) else { return };
+        let Some(pending) = self.asking.pending.take_if(|pending| pending.begun) else { return };
         let now = self.now().await;
         let Some(item) = now.assignments.get(&pending.tag) else {
             return;
         };
         if item["stage"] == "running" {
-            self.pending = Some(pending);
+            self.asking.pending = Some(pending);
             return;
         }
         let Some(tag) = now.tag(&pending.tag) else { return };
@@ -603,7 +621,7 @@ impl History {
         self.gate.open();
         self.house.work().await;
         self.look().await;
-        assert!(self.pending.is_none());
+        assert!(self.asking.pending.is_none());
         let now = self.now().await;
         let Snapshot { users, applications, .. } = &now;
         for (member, of_users) in

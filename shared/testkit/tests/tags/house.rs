@@ -7,7 +7,7 @@ use belfry_domain::product::Product;
 use belfry_runtime::events::{Events as _, SqsMessage};
 use belfry_runtime::metrics::Metrics;
 use belfry_store::Table;
-use belfry_testkit::gate::{Gate, Open};
+use belfry_testkit::gate::Gate;
 use belfry_testkit::{Answer, Ask, Member, MemoryDoorbell, World, ask};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -164,9 +164,4 @@ pub(crate) async fn ring(app: &tagging::App, body: &str) -> bool {
 pub(crate) async fn sweep(app: &tagging::App) -> Option<u64> {
     let swept = app.invoked(json!({"sweep": true}), &mut Metrics::new("tagging", "test")).await;
     swept.ok()?["due"].as_u64()
-}
-
-/// A gate for handles that are only counted.
-pub(crate) fn unhindered() -> Arc<dyn Gate> {
-    Arc::new(Open)
 }
