@@ -562,7 +562,7 @@ fn who_may_use_an_application() {
         pairs.iter().map(|(key, value)| Shown { key, value }).collect::<Vec<_>>()
     };
     let person = shown(&[("team", "red"), ("zone", "a")]);
-    assert!(admits(&person, &[]));
+    assert!(!admits(&person, &[]));
     assert!(admits(&person, &shown(&[("zone", "a")])));
     assert!(!admits(&person, &shown(&[("zone", "a"), ("team", "blue")])));
     assert!(!admits(&[], &person));

@@ -187,8 +187,8 @@ pub enum NoChanges {
 const PORTION: i32 = 100;
 
 impl Table {
-    /// The place behind everything that shows by now: what happened in the last seconds may come after
-    /// it once more. 1 RRU, some more while changes go on.
+    /// The place behind everything that shows by now: what happened just now may come after it once more.
+    /// 1 RRU.
     ///
     /// # Errors
     /// [`StoreError`].

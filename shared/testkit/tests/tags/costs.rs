@@ -130,7 +130,8 @@ async fn products(house: &House, warm: &Counted, rows: &mut Vec<String>, ids: &[
     rows.push(warm.row("product, what changed, nothing", nothing).await.0);
     let applications = warm.row("", product("GET /product/applications")).await.1;
     drop(applications);
-    // A list of users that has come to its end.
+    // A list of users that has come to its end, when nothing has happened for a while.
+    house.wait(11).await;
     let mut asked = product("GET /product/users").query("limit", 200);
     let token = loop {
         let page = warm.row("", asked).await.1;
