@@ -70,6 +70,11 @@ impl Product {
         self.next[list].is_some()
     }
 
+    /// It begins anew with a list.
+    fn forget(&mut self, list: usize) {
+        (self.copies[list], self.next[list], self.since[list]) = Default::default();
+    }
+
     async fn round(&mut self, house: &House, limit: usize) {
         for list in 0..3 {
             while self.page(house, list, limit).await {}
@@ -163,6 +168,7 @@ async fn copies_stay_right_through_a_thousand_changes() {
                 product.is_right_but_for_walks(&house).await;
                 right += 1;
             }
+            21 => product.forget(chance.below(3)),
             _ => {}
         }
     }
