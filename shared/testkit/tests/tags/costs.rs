@@ -116,6 +116,8 @@ async fn each_stands_in_the_tables_description() {
 /// What products read.
 async fn products(house: &House, warm: &Counted, rows: &mut Vec<String>, ids: &[String]) {
     let reader = house.reader().await;
+    // Nothing has happened for a while.
+    house.wait(11).await;
     let product = |route: &str| ask(route).bearer(&reader);
     warm.row("", product("GET /product/tags")).await;
     let page = product("GET /product/users").query("limit", 200);
@@ -130,8 +132,7 @@ async fn products(house: &House, warm: &Counted, rows: &mut Vec<String>, ids: &[
     rows.push(warm.row("product, what changed, nothing", nothing).await.0);
     let applications = warm.row("", product("GET /product/applications")).await.1;
     drop(applications);
-    // A list of users that has come to its end, when nothing has happened for a while.
-    house.wait(11).await;
+    // A list of users that has come to its end.
     let mut asked = product("GET /product/users").query("limit", 200);
     let token = loop {
         let page = warm.row("", asked).await.1;
