@@ -53,13 +53,13 @@ struct StoredHead {
 impl StoredHead {
     fn of(head: &Head, rules: Rules) -> Self {
         let Head { sequence, hash, at } = head.clone();
-        let Rules { rules, edited, edited_version } = rules;
+        let Rules { number: rules, edited, edited_version } = rules;
         Self { sequence, hash, at, rules, edited, edited_version }
     }
 
     const fn rules(&self) -> Rules {
-        let Self { rules, edited, edited_version, .. } = *self;
-        Rules { rules, edited, edited_version }
+        let Self { rules: number, edited, edited_version, .. } = *self;
+        Rules { number, edited, edited_version }
     }
 
     const fn head(&self) -> Head {
