@@ -110,6 +110,20 @@ fn export(
     (routes, forward)
 }
 
+/// The functions of tags, applications and what products read.
+fn tagged(world: &World) -> (tags::App, tagging::App, product::App) {
+    let (clock, entropy) = (Arc::new(world.clock.clone()), world.entropy.clone());
+    let console = tags::App {
+        table: world.table(),
+        authenticator: world.authenticator(world.table()),
+        bell: Arc::new(world.tagging.clone()),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+    };
+    let worker = tagging::App { table: world.table(), clock: clock.clone(), entropy };
+    (console, worker, product::App { table: world.table(), clock })
+}
+
 impl House {
     pub(crate) fn new() -> Self {
         let world = World::new();
@@ -119,6 +133,7 @@ impl House {
         let time = Arc::new(clock.clone());
         let seller = Vendor::new();
         let export = export(&world, &rings, &receiver);
+        let tagged = tagged(&world);
         Self {
             auth: auth::App {
                 table: db.table(),
@@ -194,19 +209,9 @@ impl House {
                 telemetry: Box::new(telemetry.clone()),
                 clock: Box::new(clock.clone()),
             },
-            tags: tags::App {
-                table: db.table(),
-                authenticator: world.authenticator(db.table()),
-                bell: Arc::new(world.tagging.clone()),
-                clock: time.clone(),
-                entropy: entropy.clone(),
-            },
-            tagging: tagging::App {
-                table: db.table(),
-                clock: time.clone(),
-                entropy: entropy.clone(),
-            },
-            product: product::App { table: db.table(), clock: time.clone() },
+            tags: tagged.0,
+            tagging: tagged.1,
+            product: tagged.2,
             siem: export.0,
             forward: export.1,
             rollup: rollup::Rollup::new(db.table(), Arc::new(rings.clone()), time.clone()),

@@ -163,8 +163,8 @@ async fn assign(house: &House, token: &str, (fixed, dynamic): (&str, &str), user
     let again = house.tags(ASSIGN, token, fixed, Some(all)).await;
     assert_eq!(again.verdict(), (409, "assignment_running"));
     let take = [("value", "low"), ("all", "true")];
-    let taken = house.tags_by(UNASSIGN, token, fixed, &take).await;
-    assert_eq!(taken.verdict(), (409, "assignment_running"));
+    let busy = house.tags_by(UNASSIGN, token, fixed, &take).await;
+    assert_eq!(busy.verdict(), (409, "assignment_running"));
     house.tag_rings().await;
     let whole = house.tags("GET /tags/{id}", token, fixed, None).await;
     assert_eq!(whole.at("/assignment/state"), "done", "{}", whole.text);
@@ -209,8 +209,8 @@ async fn reads(house: &House, token: &str, (tag, app): (&str, &str), user: &str)
 
 /// What cannot be.
 async fn conflicts(house: &House, tenant: TenantId, token: &str, (tag, app): (&str, &str)) {
-    let taken = house.tags(CREATE, token, "", Some(fixed())).await;
-    assert_eq!(taken.verdict(), (409, "already_exists"));
+    let refused = house.tags(CREATE, token, "", Some(fixed())).await;
+    assert_eq!(refused.verdict(), (409, "already_exists"));
     let used = house.tags("DELETE /tags/{id}", token, tag, None).await;
     assert_eq!((used.verdict(), &used.json["count"]), ((409, "tag_in_use"), &json!(1)));
     let change = |version: u64, values: Value| json!({"values": values, "version": version});
@@ -222,13 +222,13 @@ async fn conflicts(house: &House, tenant: TenantId, token: &str, (tag, app): (&s
     assert_eq!(house.tags(put, token, tag, Some(more)).await.verdict(), (409, "version_conflict"));
     let other = house.tags(CREATE_APPLICATION, token, "", Some(application("Mail"))).await;
     assert_eq!(other.status, 201);
-    let taken = house.tags(CREATE_APPLICATION, token, "", Some(application("LEDGER"))).await;
-    assert_eq!(taken.verdict(), (409, "already_exists"));
+    let refused = house.tags(CREATE_APPLICATION, token, "", Some(application("LEDGER"))).await;
+    assert_eq!(refused.verdict(), (409, "already_exists"));
     let put = "PUT /applications/{id}";
     let mut changed = application("Mail");
     changed["version"] = 1.into();
-    let taken = house.tags(put, token, app, Some(changed.clone())).await;
-    assert_eq!(taken.verdict(), (409, "already_exists"));
+    let refused = house.tags(put, token, app, Some(changed.clone())).await;
+    assert_eq!(refused.verdict(), (409, "already_exists"));
     changed["name"] = "Ledger 2".into();
     assert_eq!(house.tags(put, token, app, Some(changed.clone())).await.status, 200);
     let stale = house.tags(put, token, app, Some(changed)).await;
