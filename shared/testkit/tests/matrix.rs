@@ -351,6 +351,10 @@ async fn first_code(house: &House, own: &Session, boss: &Session) -> Value {
     json!({"challenge": offer.at("/challenge"), "code": code(house, offer.at("/secret"))})
 }
 
+fn unknown_challenge() -> Value {
+    json!({"challenge": "unknown", "code": "123456"})
+}
+
 /// A file of one user.
 const CSV: &str = "First Name,Last Name,Email,Country Code,Mobile Number,Phone Number,Role,2FA\r\n\
                    Cy,Ng,cy@initech.com,,,,Read Only,\r\n";
@@ -365,8 +369,6 @@ async fn target(
 ) -> Option<Target> {
     let world = &house.world;
     let bob = || json!({"first_name": "Bob", "last_name": "Lee", "email": "bob@initech.com", "role": "read_only"});
-    let mailed = || json!({"token": house.mailed_token()});
-    let unknown = json!({"challenge": "unknown", "code": "123456"});
     let body = |body: Value| Target { path: Vec::new(), body };
     let product = || ("product", "EPP".to_owned());
     Some(match route.route {
@@ -398,13 +400,13 @@ async fn target(
         | "GET /events"
         | "GET /product/users"
         | "GET /endpoints" => Target::default(),
-        "POST /auth/two-factor" | "POST /auth/two-factor/enrolment" => body(unknown),
+        "POST /auth/two-factor" | "POST /auth/two-factor/enrolment" => body(unknown_challenge()),
         "POST /auth/two-factor/reset"
         | "POST /onboarding/confirmation"
         | "POST /recoveries/stop" => body(json!({"token": "unknown"})),
         "POST /auth/password/reset" => body(json!({"token": "unknown", "password": NEW_PASSWORD})),
         "POST /auth/confirm" => body(json!({"password": PASSWORD})),
-        "POST /auth/activation/check" => body(mailed()),
+        "POST /auth/activation/check" => body(json!({"token": house.mailed_token()})),
         "POST /auth/activation" => {
             body(json!({"token": house.mailed_token(), "password": NEW_PASSWORD}))
         }

@@ -130,8 +130,7 @@ impl House {
         let World { db, clock, entropy, key, sealer, bell, .. } = world.clone();
         let (telemetry, mailer) = (MemoryQueue::new(), MemoryMailer::new());
         let (rings, receiver) = (MemoryQueue::new(), MemoryReceiver::new());
-        let time = Arc::new(clock.clone());
-        let seller = Vendor::new();
+        let (time, seller) = (Arc::new(clock.clone()), Vendor::new());
         let export = export(&world, &rings, &receiver);
         let tagged = tagged(&world);
         Self {
