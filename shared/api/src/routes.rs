@@ -1253,7 +1253,7 @@ pub const ROUTES: &[Route] = &[
             (400, "malformed"),
             (401, "unauthenticated"),
             (403, "forbidden"),
-            (409, "already_exists, already_created"),
+            (409, "already_exists, already_created, tag_worn_out"),
             (415, "unsupported_media_type"),
             (422, "invalid, tag_limit"),
         ],
@@ -1301,7 +1301,7 @@ pub const ROUTES: &[Route] = &[
             (404, "not_found"),
             (409, "tag_in_use, tag_worn_out, version_conflict"),
             (415, "unsupported_media_type"),
-            (422, "invalid"),
+            (422, "invalid, tag_limit"),
         ],
     },
     Route {

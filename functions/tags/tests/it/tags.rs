@@ -120,9 +120,19 @@ async fn a_key_is_taken_whatever_its_case_by_the_same_subject() {
         let answer = house.asked(house.ask(CREATE).json(fixed(key, &["b"]))).await;
         assert_eq!(answer.verdict(), (409, "already_exists"), "{key}");
     }
-    let mut of_applications = fixed("team", &["a"]);
+    // Products compare the two as they are spelled.
+    let mut of_applications = fixed("team", &["A", "b"]);
     of_applications["applies_to"] = "applications".into();
-    house.tag(of_applications).await;
+    let answer = house.asked(house.ask(CREATE).json(of_applications.clone())).await;
+    assert_eq!(
+        answer.faults(),
+        [("/key", "spelled_otherwise"), ("/values/0", "spelled_otherwise")]
+    );
+    of_applications["key"] = "Team".into();
+    of_applications["values"] = json!(["a", "b"]);
+    let twin = house.tag(of_applications).await;
+    let gone = house.asked(house.of(DELETE, &twin)).await;
+    assert_eq!(gone.status, 204);
     let gone = house.asked(house.of(DELETE, &tag)).await;
     assert_eq!(gone.status, 204);
     house.fixed("TEAM", &["b"]).await;
@@ -138,11 +148,23 @@ async fn the_501st_tag_is_refused() {
     house.fixed("500th", &["a"]).await;
     let answer = house.asked(house.ask(CREATE).json(fixed("501st", &["a"]))).await;
     assert_eq!(answer.verdict(), (422, "tag_limit"));
-    // Numbers are never given again; one who used them all up has as many as there may be.
-    let worn = Tagging { tags: 1, next_number: u16::MAX, ..tagging };
+    // Numbers are never given again.
+    let worn = Tagging { tags: 1, next_number: u16::MAX, ..tagging.clone() };
     house.world.put(&key, &worn).await;
     let answer = house.asked(house.ask(CREATE).json(fixed("worn", &["a"]))).await;
-    assert_eq!(answer.verdict(), (422, "tag_limit"));
+    assert_eq!(answer.verdict(), (409, "tag_worn_out"));
+    // All values together, and all rules together, have a bound too.
+    for full in [
+        Tagging { tags: 1, values: 2_000, ..tagging.clone() },
+        Tagging { tags: 1, weight: 512 * 1024, ..tagging },
+    ] {
+        house.world.put(&key, &full).await;
+        let when = json!({"attribute": "role", "eq": "user"});
+        let body = json!({"key": "One more", "applies_to": "users", "kind": "dynamic",
+            "rules": [{"value": "a", "when": when}]});
+        let answer = house.asked(house.ask(CREATE).json(body)).await;
+        assert_eq!(answer.verdict(), (422, "tag_limit"));
+    }
 }
 
 #[tokio::test]

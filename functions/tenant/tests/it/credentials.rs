@@ -76,6 +76,7 @@ async fn the_secret_is_shown_once_and_works() {
         record["changes"],
         json!([
             {"field": "product", "to": "DATA_PRIVACY"},
+            {"field": "scopes", "to": ["telemetry:write"]},
             {"field": "max_event_age_days", "to": 30},
             {"field": "expires_at", "to": null},
         ])

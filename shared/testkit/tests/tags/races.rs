@@ -217,7 +217,7 @@ async fn records(house: &House) -> Vec<Value> {
 fn members(record: &Value) -> u64 {
     let changes = record["changes"].as_array().unwrap();
     let members = changes.iter().find(|change| change["field"] == "members").unwrap();
-    members["to"].as_u64().unwrap()
+    members["to"].as_array().unwrap().len() as u64
 }
 
 #[tokio::test(start_paused = true)]
