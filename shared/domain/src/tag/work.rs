@@ -48,6 +48,14 @@ pub struct Walk {
     pub changed: u32,
 }
 
+impl Walk {
+    /// So many more looked at and changed, and behind whom it goes on.
+    fn on(&self, (done, changed): (u32, u32), after: Option<String>) -> Self {
+        let (done, changed) = (self.done + done, self.changed + changed);
+        Self { after, done, total: self.total.max(done), changed }
+    }
+}
+
 /// The tags of a tenant as a whole: counters, and how far its users and applications are with its
 /// rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,9 +221,7 @@ impl Tagging {
         let mut next = self.changed();
         next.due_at = Some(now.checked_add(LEASE).unwrap_or(now));
         let Some(pass) = &mut next.pass else { return next };
-        let (done, changed) = (pass.walk.done + done, pass.walk.changed + changed);
-        let total = pass.walk.total.max(done);
-        pass.walk = Walk { after, done, total, changed };
+        pass.walk = pass.walk.on((done, changed), after);
         if pass.walk.after.is_none() {
             match pass.subject {
                 Subject::Users => pass.subject = Subject::Applications,
@@ -321,9 +327,7 @@ impl Assignment {
         now: Timestamp,
     ) -> Self {
         let mut next = self.changed(now);
-        let (done, changed) = (self.walk.done + done, self.walk.changed + changed);
-        let total = self.walk.total.max(done);
-        next.walk = Walk { after, done, total, changed };
+        next.walk = self.walk.on((done, changed), after);
         if next.walk.after.is_none() {
             return next.ended(Stage::Done, now);
         }
