@@ -36,7 +36,7 @@ pub(crate) async fn activate(app: &App, request: &Request) -> Result<Response<Bo
         None
     };
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
-    let had_password = found.invitation.identity.password.is_some();
+    let proven_for = found.invitation.identity.version;
     for _ in 0..LOOKS {
         let (grant, invitation, hash) = (&found.grant, &found.invitation, &found.hash);
         let password = password.as_ref();
@@ -44,9 +44,9 @@ pub(crate) async fn activate(app: &App, request: &Request) -> Result<Response<Bo
             return Ok(activated(&found.invitation));
         }
         // The user may have changed in another respect, as when its tags follow a new rule: then the
-        // link is still good.
+        // link is still good. A person who changed is not who was proven.
         found = find_invitation(app, request, &body.token).await?;
-        if found.invitation.identity.password.is_some() != had_password {
+        if found.invitation.identity.version != proven_for {
             break;
         }
     }

@@ -71,25 +71,17 @@ impl<'a> Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// A page that goes on somewhere, or is the last one and is followed by what changes behind `end`: or
-    /// from a little before it on, as what happened just now may not show everywhere yet.
-    async fn view(
+    /// A page that goes on somewhere, or is the last one and is followed by what changes behind `end`.
+    fn view(
         &self,
         page: &Page<Position>,
         items: Vec<Value>,
         next: Option<&Position>,
         end: Place,
-    ) -> Result<Response<Body>, Problem> {
-        let changed_since = if next.is_some() {
-            None
-        } else {
-            let now = self.app.clock.now();
-            let settled = self.app.table.settled_place(self.tenant, now).await?;
-            let end = if settled.after < end.after { settled } else { end };
-            Some(token(&end, &self.context))
-        };
+    ) -> Response<Body> {
+        let changed_since = next.is_none().then(|| token(&end, &self.context));
         let PageView { items, next_cursor } = page.view(items, next);
-        Ok(answer::ok(&FeedView { items, next_cursor, changed_since }))
+        answer::ok(&FeedView { items, next_cursor, changed_since })
     }
 
     async fn changes(
@@ -114,17 +106,17 @@ impl Asked<'_> {
     }
 
     /// The page of what changed: what is there of it, and the ids of what is not.
-    async fn changed<I: Copy + Ord + Serialize>(
+    fn changed<I: Copy + Ord + Serialize>(
         &self,
         page: &Page<Position>,
         changes: &Changes,
         wanted: &[I],
         mut present: BTreeMap<I, Value>,
-    ) -> Result<Response<Body>, Problem> {
+    ) -> Response<Body> {
         let row = |id: &I| present.remove(id).unwrap_or_else(|| json!({"id": id, "deleted": true}));
         let items = wanted.iter().map(row).collect();
         let next = changes.more.then_some(Position::Since(changes.next));
-        self.view(page, items, next.as_ref(), changes.next).await
+        self.view(page, items, next.as_ref(), changes.settled)
     }
 }
 
@@ -135,13 +127,9 @@ fn behind<I: FromStr>(after: Option<&str>) -> Result<Option<I>, Problem> {
 }
 
 pub(crate) async fn users(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
-    let id = |thing: &Thing| match thing {
-        Thing::User(id) => Some(*id),
-        _ => None,
-    };
     let (asked, mut page) = Asked::of(app, request, "GET /product/users").await?;
     loop {
-        let answer = members::<User>(&asked, &page, id, view::user).await?;
+        let answer = members::<User>(&asked, &page, view::user).await?;
         if page.holds(&answer) {
             return Ok(answer);
         }
@@ -149,13 +137,9 @@ pub(crate) async fn users(app: &App, request: &Request) -> Result<Response<Body>
 }
 
 pub(crate) async fn applications(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
-    let id = |thing: &Thing| match thing {
-        Thing::Application(id) => Some(*id),
-        _ => None,
-    };
     let (asked, mut page) = Asked::of(app, request, "GET /product/applications").await?;
     loop {
-        let answer = members::<Application>(&asked, &page, id, view::application).await?;
+        let answer = members::<Application>(&asked, &page, view::application).await?;
         if page.holds(&answer) {
             return Ok(answer);
         }
@@ -165,7 +149,6 @@ pub(crate) async fn applications(app: &App, request: &Request) -> Result<Respons
 async fn members<T: Member<Id: Serialize>>(
     asked: &Asked<'_>,
     page: &Page<Position>,
-    id: impl Fn(&Thing) -> Option<T::Id>,
     view: impl Fn(&T, &Catalogue) -> Value,
 ) -> Result<Response<Body>, Problem> {
     let (table, tenant) = (&asked.app.table, asked.tenant);
@@ -179,16 +162,16 @@ async fn members<T: Member<Id: Serialize>>(
             let catalogue = table.catalogue_of(tenant, &there).await?;
             let items = there.iter().map(|one| view(one, &catalogue)).collect();
             let next = more.then_some(Position::All { after, then: *then });
-            asked.view(page, items, next.as_ref(), *then).await
+            Ok(asked.view(page, items, next.as_ref(), *then))
         }
         Position::Since(place) => {
-            let changes = asked.changes(page, *place, |thing| id(thing).is_some()).await?;
-            let ids: Vec<_> = changes.things.iter().filter_map(&id).collect();
+            let changes = asked.changes(page, *place, |thing| T::of(thing).is_some()).await?;
+            let ids: Vec<_> = changes.things.iter().filter_map(T::of).collect();
             let found = table.tagged_by_id::<T>(tenant, &ids).await?;
             let there: Vec<_> = found.into_iter().filter(T::is_there).collect();
             let catalogue = table.catalogue_of(tenant, &there).await?;
             let present = there.iter().map(|one| (one.id(), view(one, &catalogue))).collect();
-            asked.changed(page, &changes, &ids, present).await
+            Ok(asked.changed(page, &changes, &ids, present))
         }
     }
 }
@@ -214,7 +197,7 @@ async fn tag_page(asked: &Asked<'_>, page: &Page<Position>) -> Result<Response<B
             let after = tags.last().map(|tag| tag.id.to_string());
             let next = rest.next().map(|_| Position::All { after, then: *then });
             let items = tags.into_iter().map(view::tag).collect();
-            asked.view(page, items, next.as_ref(), *then).await
+            Ok(asked.view(page, items, next.as_ref(), *then))
         }
         Position::Since(place) => {
             let wanted = |thing: &Thing| matches!(thing, Thing::Tag(_));
@@ -226,7 +209,7 @@ async fn tag_page(asked: &Asked<'_>, page: &Page<Position>) -> Result<Response<B
             let ids: Vec<_> = ids.collect();
             let found = table.tags_by_id(tenant, &ids).await?;
             let present = found.iter().map(|tag| (tag.id, view::tag(tag))).collect();
-            asked.changed(page, &changes, &ids, present).await
+            Ok(asked.changed(page, &changes, &ids, present))
         }
     }
 }

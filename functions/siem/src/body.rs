@@ -4,6 +4,7 @@
 use crate::App;
 use belfry_api::Problem;
 use belfry_api::fields::Fields;
+use belfry_domain::failure::pointer_token;
 use belfry_domain::id::TenantId;
 use belfry_domain::outbound::{Peer, Ports};
 use belfry_domain::siem::destination::{Address, Framing, Secrets, Settings, Transport, UrlPath};
@@ -180,7 +181,7 @@ impl DestinationBody {
     fn event_types(&self, fields: &mut Fields) -> BTreeMap<Source, BTreeSet<RecordType>> {
         let mut selection = BTreeMap::<Source, BTreeSet<RecordType>>::new();
         for (key, types) in &self.event_types {
-            let pointer = format!("/event_types/{}", escaped(key));
+            let pointer = format!("/event_types/{}", pointer_token(key));
             let Some(source) = Source::named(key) else {
                 let detail = "The sources are EPP, EMM, DATA_PRIVACY, ZTNA and CONSOLE.";
                 fields.fault(pointer, "invalid", detail);
@@ -312,10 +313,4 @@ fn chosen<T>(
 /// What has this name.
 fn named<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str, text: &str) -> Option<T> {
     all.iter().copied().find(|one| name(*one) == text)
-}
-
-/// A key as a JSON pointer has it (RFC 6901), shortened.
-fn escaped(key: &str) -> String {
-    let key: String = key.chars().take(64).collect();
-    key.replace('~', "~0").replace('/', "~1")
 }

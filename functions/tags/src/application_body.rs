@@ -2,7 +2,9 @@
 
 use belfry_api::Problem;
 use belfry_api::fields::Fields;
-use belfry_domain::application::{AttributeName, Described, MOST_ATTRIBUTES};
+use belfry_domain::application::{Described, MOST_ATTRIBUTES};
+use belfry_domain::failure::pointer_token;
+use belfry_domain::text::AttributeName;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -35,10 +37,7 @@ impl ApplicationBody {
             fields.fault("/attributes", "too_many", detail);
         } else {
             for (name, text) in &self.attributes {
-                // Where nobody reads on, an answer does not repeat it.
-                let shown: String = name.chars().take(64).collect();
-                let pointer =
-                    format!("/attributes/{}", shown.replace('~', "~0").replace('/', "~1"));
+                let pointer = format!("/attributes/{}", pointer_token(name));
                 let name = fields.read::<AttributeName>(pointer.as_str(), name);
                 let text = fields.read(pointer, text);
                 attributes.extend(name.zip(text));

@@ -11,10 +11,10 @@ use belfry_domain::account::{Role, Source, Status, User};
 use belfry_domain::application::{self, Application};
 use belfry_domain::audit::Entry;
 use belfry_domain::failure::FieldError;
-use belfry_domain::policy::{Action, Actor};
+use belfry_domain::policy::{Action, Actor, Grant};
 use belfry_domain::second_factor::State;
 use belfry_domain::tag::work::{Among, Assignment, LEASE, Stage, Walk};
-use belfry_domain::tag::{Kind, Subject, Tag};
+use belfry_domain::tag::{Kind, Subject, Tag, TagValue};
 use belfry_domain::text::folded;
 use belfry_domain::users;
 use belfry_store::tags::{MOST_AT_ONCE, Member};
@@ -118,23 +118,23 @@ async fn put(
     wanted: &Wanted,
     assign: bool,
 ) -> Result<Response<Body>, Problem> {
-    actor.may(Action::AssignTag)?;
+    let grant = &actor.may(Action::AssignTag)?;
     let tag = found(app, actor.tenant(), request).await?;
     if tag.kind == Kind::Dynamic {
         let detail = "Who has a dynamic tag follows from its rules.";
         return Err(Problem::new(409, "tag_dynamic", detail));
     }
-    named(&tag, &wanted.value, wanted.places.value)?;
+    let value = named(&tag, &wanted.value, wanted.places.value)?;
     match (&wanted.ids, &wanted.filter, tag.applies_to) {
         (Some(ids), None, Subject::Users) => {
-            at_once::<User>(app, actor, &tag, (wanted, ids), assign).await
+            at_once::<User>(app, grant, &tag, (wanted, ids), assign).await
         }
         (Some(ids), None, Subject::Applications) => {
-            at_once::<Application>(app, actor, &tag, (wanted, ids), assign).await
+            at_once::<Application>(app, grant, &tag, (wanted, ids), assign).await
         }
         (None, Some(filter), subject) => {
             let among = filter.read(subject, wanted.places.filter)?;
-            in_background(app, actor, &tag, (wanted, among), assign).await
+            in_background(app, (actor, grant), (&tag, value), among, assign).await
         }
         _ => {
             let detail = "Name ids or a filter, one of the two.";
@@ -146,12 +146,11 @@ async fn put(
 /// Those that are named: all or none.
 async fn at_once<T: Member>(
     app: &App,
-    actor: &Actor,
+    grant: &Grant,
     tag: &Tag,
     (wanted, said): (&Wanted, &[String]),
     assign: bool,
 ) -> Result<Response<Body>, Problem> {
-    let grant = actor.may(Action::AssignTag)?;
     let ids = read_ids::<T>(said, &wanted.places)?;
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     for _ in 0..LOOKS {
@@ -182,7 +181,7 @@ async fn at_once<T: Member>(
             .collect();
         let count = changes.len();
         let entry = entry(&present, value.text.as_str(), assign);
-        if count == 0 || app.table.mark(&grant, &entry, &changes, rules, now, entropy).await? {
+        if count == 0 || app.table.mark(grant, &entry, &changes, rules, now, entropy).await? {
             return Ok(answer::ok(&AssignedView { changed: count }));
         }
     }
@@ -215,14 +214,12 @@ fn read_ids<T: Member>(ids: &[String], places: &Places) -> Result<Vec<T::Id>, Pr
 /// All that pass, whoever they are when it is their turn.
 async fn in_background(
     app: &App,
-    actor: &Actor,
-    tag: &Tag,
-    (wanted, among): (&Wanted, Among),
+    (actor, grant): (&Actor, &Grant),
+    (tag, value): (&Tag, &TagValue),
+    among: Among,
     assign: bool,
 ) -> Result<Response<Body>, Problem> {
-    let grant = actor.may(Action::AssignTag)?;
     let (tenant, now, entropy) = (tag.tenant, app.clock.now(), app.entropy.as_ref());
-    let value = named(tag, &wanted.value, wanted.places.value)?;
     let total = match tag.applies_to {
         Subject::Users => app.table.tenant(tenant).await?.map_or(0, |tenant| tenant.users),
         Subject::Applications => app.table.tagging(tenant).await?.applications,
@@ -244,7 +241,7 @@ async fn in_background(
         version: 1,
     };
     let entry = entry(tag, value.text.as_str(), assign).set("by_filter", true);
-    if !app.table.start_assignment(&grant, &entry, &assignment, now, entropy).await? {
+    if !app.table.start_assignment(grant, &entry, &assignment, now, entropy).await? {
         let detail = "The tag is being assigned by a filter already; wait until that is done.";
         return Err(Problem::new(409, "assignment_running", detail));
     }

@@ -2,14 +2,14 @@
 
 use belfry_api::answer;
 use belfry_domain::account::{Status, User};
-use belfry_domain::application::{Application, AttributeName};
+use belfry_domain::application::Application;
 use belfry_domain::dashboard::BlockedAccesses;
 use belfry_domain::id::{ApplicationId, TagId, UserId};
 use belfry_domain::tag::catalogue::{Catalogue, Shown};
 use belfry_domain::tag::marks::Counts;
 use belfry_domain::tag::work::{Assignment, Evaluation, Tagging, Walk};
 use belfry_domain::tag::{Kind, Subject, Tag};
-use belfry_domain::text::{AttributeText, Category};
+use belfry_domain::text::{AttributeName, AttributeText, Category};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;

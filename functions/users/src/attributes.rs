@@ -2,6 +2,7 @@
 
 use belfry_api::fields::Fields;
 use belfry_domain::attribute::UserAttribute;
+use belfry_domain::failure::pointer_token;
 use belfry_domain::text::AttributeText;
 use std::collections::BTreeMap;
 
@@ -12,9 +13,7 @@ pub(crate) fn attributes(
 ) -> BTreeMap<UserAttribute, Option<AttributeText>> {
     let mut read = BTreeMap::new();
     for (name, text) in body {
-        // Where nobody reads on, an answer does not repeat it.
-        let shown: String = name.chars().take(64).collect();
-        let pointer = format!("/attributes/{}", shown.replace('~', "~0").replace('/', "~1"));
+        let pointer = format!("/attributes/{}", pointer_token(name));
         let Some(name) = UserAttribute::named(name) else {
             let names = UserAttribute::ALL.map(UserAttribute::name).join(", ");
             let detail = format!("There is no such attribute; there are {names}.");

@@ -1,7 +1,7 @@
 //! Reading a request: route, caller's address, body, parameters.
 
 use crate::Problem;
-use belfry_domain::failure::FieldError;
+use belfry_domain::failure::{FieldError, pointer_token};
 use belfry_domain::language::Language;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
@@ -118,19 +118,13 @@ fn shape(error: &serde_json::Error) -> String {
     format!("{found}, expected {expected}")
 }
 
-/// Most characters that an answer repeats of a key.
-const MOST_KEY: usize = 64;
-
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter().fold(String::new(), |mut text, segment| {
         text.push('/');
         match segment {
             Segment::Seq { index } => text.push_str(&index.to_string()),
-            Segment::Map { key } => {
-                let key: String = key.chars().take(MOST_KEY).collect();
-                text.push_str(&key.replace('~', "~0").replace('/', "~1"));
-            }
+            Segment::Map { key } => text.push_str(&pointer_token(key)),
             Segment::Enum { variant } => text.push_str(variant),
             Segment::Unknown => text.push('?'),
         }

@@ -3,53 +3,17 @@
 use crate::id::{ApplicationId, TenantId};
 use crate::ports::Entropy;
 use crate::tag::marks::Marks;
-use crate::text::{ApplicationHost, ApplicationName, AttributeText, BadText, Category, folded};
+use crate::text::{
+    ApplicationHost, ApplicationName, AttributeName, AttributeText, Category, folded,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 /// Most applications of a tenant.
 pub const MOST_APPLICATIONS: u32 = 2_000;
 /// Most attributes of an application.
 pub const MOST_ATTRIBUTES: usize = 20;
-
-/// Name of an attribute of an application: 1 to 40 of `a-z`, `0-9`, `_`, `-`, the first a letter.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct AttributeName(String);
-
-impl AttributeName {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for AttributeName {
-    type Err = BadText;
-    fn from_str(text: &str) -> Result<Self, BadText> {
-        let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
-        let fits = (1..=40).contains(&text.len())
-            && text.starts_with(|c: char| c.is_ascii_lowercase())
-            && text.bytes().all(known);
-        let form = BadText::Form("1 to 40 of a-z, 0-9, _ and -, the first a letter");
-        fits.then(|| Self(text.to_owned())).ok_or(form)
-    }
-}
-
-impl TryFrom<String> for AttributeName {
-    type Error = BadText;
-    fn try_from(text: String) -> Result<Self, BadText> {
-        text.parse()
-    }
-}
-
-impl From<AttributeName> for String {
-    fn from(name: AttributeName) -> Self {
-        name.0
-    }
-}
 
 /// What an administrator says of an application.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -59,6 +59,15 @@ impl FieldError {
     }
 }
 
+/// Most characters that an answer repeats of a key.
+const MOST_KEY: usize = 64;
+
+/// A key as a token of a JSON pointer (RFC 6901, section 3), cut where nobody reads on.
+pub fn pointer_token(key: &str) -> String {
+    let key: String = key.chars().take(MOST_KEY).collect();
+    key.replace('~', "~0").replace('/', "~1")
+}
+
 /// How often something may be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {

@@ -145,6 +145,8 @@ text! {
     TagText = |text| line(text, 64);
     /// What is known of a user or an application, 1 to 128 characters.
     AttributeText = |text| sentence(text, 128);
+    /// Name of an attribute of an application: 1 to 40 of `a-z`, `0-9`, `_`, `-`, the first a letter.
+    AttributeName = attribute_name;
     /// Name of an application, 1 to 128 characters, as long as telemetry may name it.
     ApplicationName = |text| sentence(text, 128);
     /// Kind of application, 1 to 64 characters.
@@ -178,6 +180,15 @@ fn telephone(text: &str) -> Result<String, BadText> {
         // No country code begins with 0.
         && !digits.starts_with('0');
     fits.then_some(number).ok_or(form)
+}
+
+fn attribute_name(text: &str) -> Result<String, BadText> {
+    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
+    let fits = (1..=40).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(known);
+    let form = BadText::Form("1 to 40 of a-z, 0-9, _ and -, the first a letter");
+    fits.then(|| text.to_owned()).ok_or(form)
 }
 
 fn host(text: &str) -> Result<String, BadText> {

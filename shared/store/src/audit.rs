@@ -203,22 +203,6 @@ impl Table {
         Ok(head.map_or((Rules::default(), Head::EMPTY), |head| (head.rules(), head.head())))
     }
 
-    /// Number of the last change whose writes all show: those of one are made visible item by item, so
-    /// who reads its record may still read what it touched as it was before. All change the chain's
-    /// end, so each begins when the one before it is done: only the last can be so. 1 RRU.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub(crate) async fn settled(
-        &self,
-        tenant: TenantId,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let (_, Head { sequence, at, .. }) = self.present_rules(tenant).await?;
-        let settled = now.duration_since(at) >= SETTLING;
-        Ok(sequence.saturating_sub(u64::from(!settled)))
-    }
-
     /// What the changes after number `after` touched and counted, in their order, one query's worth;
     /// each with its number. 1 RRU per 4 KB of records.
     ///
@@ -603,6 +587,14 @@ impl Table {
 
 /// So long after it was made all writes of a change show: many times what a transaction takes.
 pub(crate) const SETTLING: SignedDuration = SignedDuration::from_secs(10);
+
+/// Number of the last change whose writes all show: those of one are made visible item by item, so who
+/// reads its record may still read what it touched as it was before. All change the chain's end, so each
+/// begins when the one before it is done: only the last can be so.
+pub(crate) fn settled(head: &Head, now: Timestamp) -> u64 {
+    let all_show = now.duration_since(head.at) >= SETTLING;
+    head.sequence.saturating_sub(u64::from(!all_show))
+}
 /// A range of sort keys, both ends included, and how much of it to read.
 struct Range {
     first: String,

@@ -2,7 +2,7 @@
 //! keeps a copy of users, applications and tags reads on from where it was. The audit trail is the
 //! feed: numbered without gaps, written in the same transaction, at no cost of its own.
 
-use crate::audit::SETTLING;
+use crate::audit::{SETTLING, settled};
 use crate::entity;
 use crate::keys;
 use crate::table::{StoreError, Table};
@@ -158,6 +158,13 @@ pub struct Place {
     pub skip: usize,
 }
 
+impl Place {
+    /// This one, or another that is before it.
+    fn or_before(self, other: Self) -> Self {
+        if other.after < self.after { other } else { self }
+    }
+}
+
 /// A part of the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changes {
@@ -167,6 +174,9 @@ pub struct Changes {
     pub next: Place,
     /// Whether there may be more already.
     pub more: bool,
+    /// Where the next round begins: what happened just now may not show everywhere yet, and comes once
+    /// more.
+    pub settled: Place,
 }
 
 /// Why a place in the feed leads nowhere.
@@ -197,7 +207,8 @@ impl Table {
         tenant: TenantId,
         now: Timestamp,
     ) -> Result<Place, StoreError> {
-        Ok(Place { after: self.settled(tenant, now).await?, skip: 0 })
+        let (_, head) = self.present_rules(tenant).await?;
+        Ok(Place { after: settled(&head, now), skip: 0 })
     }
 
     /// What was touched since a place, of what is `wanted`, at most `limit` of it. 1 RRU, and 1 per
@@ -217,16 +228,19 @@ impl Table {
         if from.after > last {
             return Err(NoChanges::Unknown);
         }
-        let mut changes = Changes { things: BTreeSet::new(), next: from, more: false };
+        let settled = Place { after: settled(&head, now), skip: 0 };
+        let mut changes =
+            Changes { things: BTreeSet::new(), next: from, more: false, settled: from };
         if from.after == last {
+            changes.settled = from.or_before(settled);
             return Ok(changes);
         }
         let traces = self.feed(tenant, from.after, PORTION).await?;
-        // The table drops records that are over their time in any order.
         if traces.is_empty() && now.duration_since(head.at) < SETTLING {
             // The head shows, its record does not yet.
             return Ok(changes);
         }
+        // The table drops records that are over their time in any order.
         let due = (from.after.saturating_add(1)..).zip(&traces);
         if traces.is_empty() || due.into_iter().any(|(due, (number, _))| due != *number) {
             return Err(NoChanges::Expired);
@@ -247,6 +261,7 @@ impl Table {
             changes.next = Place { after: number, skip: 0 };
         }
         changes.more = changes.next.after < last;
+        changes.settled = changes.next.or_before(settled);
         Ok(changes)
     }
 
@@ -260,7 +275,6 @@ impl Table {
         ids: &[TagId],
     ) -> Result<Vec<Tag>, StoreError> {
         let wanted: Vec<_> = ids.iter().map(|id| keys::tag(tenant, *id)).collect();
-        let mut found = entity::get_many(self, &wanted).await?;
-        wanted.iter().filter_map(|key| found.take(key).transpose()).collect()
+        entity::get_all(self, &wanted).await
     }
 }

@@ -171,6 +171,15 @@ pub async fn get_many(table: &Table, keys: &[Key]) -> Result<Found, StoreError> 
     Ok(found)
 }
 
+/// The values at several keys, in their order, those that are there: as [`get_many`].
+///
+/// # Errors
+/// As [`get_many`].
+pub async fn get_all<T: Entity>(table: &Table, keys: &[Key]) -> Result<Vec<T>, StoreError> {
+    let mut found = get_many(table, keys).await?;
+    keys.iter().filter_map(|key| found.take(key).transpose()).collect()
+}
+
 async fn get_batch(table: &Table, keys: &[Key]) -> Result<Vec<Item>, StoreError> {
     let mut wanted: Vec<Item> = keys.iter().map(key_item).collect();
     let mut items = Vec::with_capacity(wanted.len());

@@ -62,7 +62,8 @@ impl Entity for Taken {
 /// How many members each value had after a change.
 #[derive(Debug, Serialize, Deserialize)]
 struct Counted {
-    sequence: u64,
+    /// Number of the change.
+    up_to: u64,
     #[serde(default, skip_serializing_if = "Counts::is_empty")]
     counts: Counts,
 }
@@ -106,6 +107,8 @@ pub trait Member: Tagged + Entity {
     fn item(&self) -> Result<Item, StoreError>;
     /// What it is in the feed of changes.
     fn thing(&self) -> Thing;
+    /// Which one a thing of the feed is, when it is one of these.
+    fn of(thing: &Thing) -> Option<Self::Id>;
     /// Its version.
     fn version(&self) -> u64;
     /// The same after a change.
@@ -133,6 +136,9 @@ impl Member for User {
     }
     fn thing(&self) -> Thing {
         Thing::User(self.id)
+    }
+    fn of(thing: &Thing) -> Option<UserId> {
+        if let Thing::User(id) = thing { Some(*id) } else { None }
     }
     fn version(&self) -> u64 {
         self.version
@@ -162,6 +168,9 @@ impl Member for Application {
     }
     fn thing(&self) -> Thing {
         Thing::Application(self.id)
+    }
+    fn of(thing: &Thing) -> Option<ApplicationId> {
+        if let Thing::Application(id) = thing { Some(*id) } else { None }
     }
     fn version(&self) -> u64 {
         self.version
@@ -286,7 +295,7 @@ impl Table {
         if before.rules == 0 {
             // Nobody has a tag so far: counting begins here.
             let sequence = self.present_rules(tag.tenant).await?.1.sequence;
-            let none = Counted { sequence, counts: Counts::default() };
+            let none = Counted { up_to: sequence, counts: Counts::default() };
             writes = writes.create_value(&keys::tag_counts(tag.tenant), &none)?;
         }
         let rules = Some(Rules::made_by(after.rules, tag.id, tag.version));
@@ -414,8 +423,7 @@ impl Table {
         ids: &[T::Id],
     ) -> Result<Vec<T>, StoreError> {
         let wanted: Vec<_> = ids.iter().map(|id| T::key_of(tenant, *id)).collect();
-        let mut found = entity::get_many(self, &wanted).await?;
-        wanted.iter().filter_map(|key| found.take(key).transpose()).collect()
+        entity::get_all(self, &wanted).await
     }
 
     /// The members of a tenant in the order of their names, from behind a place in it on, one read of
@@ -459,7 +467,7 @@ impl Table {
         }
         let stored: Option<Counted> = entity::get(self, &keys::tag_counts(tenant)).await?;
         let uncounted = || StoreError::corrupt(keys::tag_counts(tenant).pk, "tags without counts");
-        let Counted { sequence: mut base, mut counts } = stored.ok_or_else(uncounted)?;
+        let Counted { up_to: mut base, mut counts } = stored.ok_or_else(uncounted)?;
         let mut sequence = base;
         while sequence < last {
             let feed = self.feed(tenant, sequence, PAGE).await?;
@@ -475,7 +483,8 @@ impl Table {
             }
             // With every part, so that who comes after a request that ran out of time goes on.
             if sequence.saturating_sub(base) >= MOST_UNCOUNTED {
-                self.keep_counts(tenant, &Counted { sequence, counts: counts.clone() }).await?;
+                self.keep_counts(tenant, &Counted { up_to: sequence, counts: counts.clone() })
+                    .await?;
                 base = sequence;
             }
         }
@@ -490,7 +499,8 @@ impl Table {
             counts.merge(&self.counted::<Application>(tenant).await?);
             // Else somebody changed while all were looked at, who may be counted as before or after.
             if self.audit_head(tenant).await?.sequence == sequence {
-                self.keep_counts(tenant, &Counted { sequence, counts: counts.clone() }).await?;
+                self.keep_counts(tenant, &Counted { up_to: sequence, counts: counts.clone() })
+                    .await?;
                 return Ok(counts);
             }
         }
@@ -513,26 +523,8 @@ impl Table {
 
     /// Stores counts, unless later ones are stored.
     async fn keep_counts(&self, tenant: TenantId, counted: &Counted) -> Result<(), StoreError> {
-        let kept = self
-            .client()
-            .put_item()
-            .table_name(self.name())
-            .set_item(Some(entity::item(&keys::tag_counts(tenant), counted)?))
-            .condition_expression("#sequence < :sequence")
-            .expression_attribute_names("#sequence", "sequence")
-            .expression_attribute_values(":sequence", number(counted.sequence))
-            .send()
-            .await;
-        match kept {
-            Err(error)
-                if !error.as_service_error().is_some_and(
-                    aws_sdk_dynamodb::operation::put_item::PutItemError::is_conditional_check_failed_exception,
-                ) =>
-            {
-                Err(error.into())
-            }
-            _ => Ok(()),
-        }
+        let item = entity::item(&keys::tag_counts(tenant), counted)?;
+        self.put_if(item, "up_to < :seq", Some(counted.up_to)).await.map(drop)
     }
 }
 

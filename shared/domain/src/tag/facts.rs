@@ -2,9 +2,9 @@
 
 use super::Subject;
 use crate::account::{Role, Source, User};
-use crate::application::{Application, AttributeName};
+use crate::application::Application;
 use crate::attribute::UserAttribute;
-use crate::text::{Category, folded};
+use crate::text::{AttributeName, Category, folded};
 use std::fmt;
 
 /// An attribute that a rule names.

@@ -3,7 +3,7 @@
 
 use super::Subject;
 use super::facts::{Attribute, Facts};
-use crate::failure::FieldError;
+use crate::failure::{FieldError, pointer_token};
 use crate::text::folded;
 use serde_json::{Map, Value, json};
 
@@ -258,7 +258,7 @@ impl Reader<'_> {
             let detail = "A condition has exactly one of eq, in, prefix and exists.";
             return self.fault(pointer, "invalid", detail);
         };
-        let place = format!("{pointer}/{}", escaped(name));
+        let place = format!("{pointer}/{}", pointer_token(name));
         let of = attribute.as_ref();
         let test = match (name.as_str(), value) {
             ("eq", value) => self.literal(value, of, &place).map(Test::Eq),
@@ -298,10 +298,4 @@ impl Reader<'_> {
         }
         Some(Literal::new(text))
     }
-}
-
-/// A key as JSON pointers have it (RFC 6901), cut where nobody reads on.
-fn escaped(key: &str) -> String {
-    let key: String = key.chars().take(64).collect();
-    key.replace('~', "~0").replace('/', "~1")
 }
