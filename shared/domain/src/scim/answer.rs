@@ -210,3 +210,145 @@ fn touches(reference: &Reference, name: AttributeName) -> bool {
         Reference::Unknown => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages() {
+        for (start_index, count, expected) in [
+            (None, None, Some((1, 200))),
+            (Some("1"), Some("1"), Some((1, 1))),
+            (Some("0"), Some("0"), Some((1, 0))),
+            (Some("-5"), Some("-5"), Some((1, 0))),
+            (Some("7"), Some("201"), Some((7, 200))),
+            (Some(""), Some(""), Some((1, 200))),
+            (Some("x"), None, None),
+            (None, Some("1.5"), None),
+            (Some("99999999999999999999"), None, None),
+        ] {
+            let page = Page::parse(start_index, count);
+            let read = page.as_ref().map(|page| (page.start_index, page.count)).ok();
+            assert_eq!(read, expected, "{start_index:?} {count:?}");
+        }
+        let error = Page::parse(None, Some("x")).unwrap_err();
+        assert_eq!(error.scim_type, Some(ScimType::InvalidValue));
+        assert_eq!(error.detail, "count must be a whole number");
+    }
+
+    #[test]
+    fn an_empty_list_is_a_list() {
+        assert_eq!(
+            list_response(0, 1, Vec::new()),
+            json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+                "totalResults": 0,
+                "startIndex": 1,
+                "itemsPerPage": 0,
+                "Resources": [],
+            })
+        );
+        assert_eq!(list_response(9, 3, vec![json!({})])["itemsPerPage"], json!(1));
+    }
+
+    fn user() -> Map<String, Value> {
+        let user = json!({
+            "schemas": ["s"],
+            "id": "usr_1",
+            "userName": "a",
+            "name": {"givenName": "g", "familyName": "f"},
+            "emails": [{"value": "x", "type": "work"}, {"value": "y"}],
+            "groups": [membership("grp_1", "Staff", "https://c.example/")],
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {
+                "department": "d",
+                "manager": {"value": "m", "displayName": "n"},
+            },
+            "meta": {"resourceType": "User", "location": "l"},
+        });
+        user.as_object().unwrap().clone()
+    }
+
+    /// What is answered, less what always is.
+    fn asked(attributes: Option<&str>, excluded: Option<&str>) -> Value {
+        let projection = Projection::parse(ResourceKind::User, attributes, excluded).unwrap();
+        let mut answer = projection.apply(ResourceKind::User, &user());
+        assert_eq!(answer.remove("schemas"), Some(json!(["s"])));
+        assert_eq!(answer.remove("id"), Some(json!("usr_1")));
+        answer.into()
+    }
+
+    #[test]
+    fn attributes_that_are_asked_for() {
+        let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+        for (attributes, expected) in [
+            ("id", json!({})),
+            ("x,nickName", json!({})),
+            ("USERNAME , name.GivenName", json!({"userName": "a", "name": {"givenName": "g"}})),
+            ("name.givenName,name", json!({"name": {"givenName": "g", "familyName": "f"}})),
+            ("emails.type", json!({"emails": [{"type": "work"}]})),
+            (
+                "emails.type,emails.value",
+                json!({"emails": [{"value": "x", "type": "work"}, {"value": "y"}]}),
+            ),
+            ("emails.primary", json!({})),
+            ("meta.location", json!({"meta": {"location": "l"}})),
+            (
+                "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
+                json!({(enterprise): user()[enterprise]}),
+            ),
+            (
+                "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
+                json!({(enterprise): {"manager": {"value": "m"}}}),
+            ),
+            ("department", json!({})),
+            ("urn:ietf:params:scim:schemas:core:2.0:User:userName", json!({"userName": "a"})),
+        ] {
+            assert_eq!(asked(Some(attributes), None), expected, "{attributes}");
+        }
+        assert_eq!(
+            asked(Some("name,userName"), Some("name.familyName")),
+            json!({"userName": "a", "name": {"givenName": "g"}})
+        );
+    }
+
+    #[test]
+    fn attributes_that_are_not_wanted() {
+        let all = asked(None, None);
+        assert_eq!(all.as_object().unwrap().len() + 2, user().len());
+        assert_eq!(asked(Some(" "), Some("id,schemas,x")), all);
+        let mut expected = all;
+        expected["name"] = json!({"familyName": "f"});
+        expected["emails"] = json!([{"value": "x"}, {"value": "y"}]);
+        expected.as_object_mut().unwrap().remove("groups");
+        let urn = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+        expected[urn] = json!({"department": "d"});
+        assert_eq!(
+            asked(None, Some(&format!("groups,name.givenName,emails.type,{urn}:manager"))),
+            expected
+        );
+        expected.as_object_mut().unwrap().remove(urn);
+        assert_eq!(
+            asked(None, Some(&format!("{urn},groups,name.givenName,emails.type"))),
+            expected
+        );
+    }
+
+    #[test]
+    fn what_need_not_be_fetched() {
+        let includes = |attributes, excluded| {
+            Projection::parse(ResourceKind::Group, attributes, excluded)
+                .unwrap()
+                .includes("members")
+        };
+        assert!(includes(None, None));
+        assert!(includes(Some("members.value"), None));
+        assert!(includes(Some("urn:ietf:params:scim:schemas:core:2.0:Group"), None));
+        assert!(includes(None, Some("members.display")));
+        assert!(!includes(Some("displayName"), None));
+        assert!(!includes(None, Some("Members")));
+        assert!(!includes(Some("members"), Some("members")));
+        let long = "x,".repeat(2_049);
+        assert!(Projection::parse(ResourceKind::Group, Some(&long), None).is_err());
+    }
+}

@@ -99,3 +99,6 @@ fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 fn syntax(detail: &str) -> ScimError {
     ScimError::new(ScimType::InvalidSyntax, detail)
 }
+
+#[cfg(test)]
+mod tests;

@@ -171,3 +171,247 @@ fn read(kind: ResourceKind, body: &Value) -> Result<(Resource, MemberChanges), S
     editor.merge(Operation::Add, None, body)?;
     editor.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scim::ScimType;
+
+    const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+    /// What Entra ID sends for a new user, by its default mapping.
+    fn entra_body() -> Value {
+        json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", ENTERPRISE],
+            "externalId": "0a21f0f2-8d2a-4f8e-bf98-7363c4aed4ef",
+            "userName": "Test_User_ab6490ee@contoso.example",
+            "active": true,
+            "addresses": [{"type": "work", "country": "US"}],
+            "displayName": "lennay",
+            "emails": [{"type": "work", "value": "t@contoso.example", "primary": true}],
+            "meta": {"resourceType": "User"},
+            "name": {"formatted": "givenName familyName", "familyName": "familyName",
+                     "givenName": "givenName"},
+            "roles": [],
+            (ENTERPRISE): {"department": "Sales", "manager": "usr_9"},
+        })
+    }
+
+    #[test]
+    fn a_user_of_entra_id() {
+        let user = Resource::read_user(&entra_body()).unwrap();
+        let mut expected = entra_body();
+        let expected = expected.as_object_mut().unwrap();
+        for dropped in ["schemas", "addresses", "meta", "roles"] {
+            expected.remove(dropped);
+        }
+        expected[ENTERPRISE]["manager"] = json!({"value": "usr_9"});
+        assert_eq!(user.attributes(), expected);
+        assert_eq!(user.text("name.GIVENNAME"), Some("givenName"));
+        assert_eq!(user.text(&format!("{ENTERPRISE}:manager.value")), Some("usr_9"));
+        assert_eq!(user.text("emails.value"), None);
+        assert_eq!(user.email(), Some("t@contoso.example"));
+        assert!(user.is_active());
+        assert_eq!(Resource::from_json(ResourceKind::User, &user.to_json()), Ok(user.clone()));
+        assert_eq!(format!("{user:?}"), "Resource(User, ..)");
+    }
+
+    /// What Okta sends for a new user; unknown keys at every level, no `schemas` of the extension.
+    #[test]
+    fn a_user_of_okta() {
+        let user = Resource::read_user(&json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+            "id": "mine",
+            "userName": "test.user@okta.local",
+            "name": {"givenName": "Test", "middleName": "Q", "familyName": "User"},
+            "emails": [{"primary": true, "value": "test.user@okta.local", "type": "work",
+                        "display": "x"}],
+            "displayName": "Test User",
+            "locale": "en-US",
+            "externalId": "00ujl29u0le5T6Aj10h7",
+            "groups": [{"value": "grp_1"}],
+            "password": "1mz050nq",
+            "active": true,
+            (ENTERPRISE.to_uppercase()): {"COSTCENTER": 4130, "x": {"y": []}},
+        }))
+        .unwrap();
+        assert_eq!(
+            *user.attributes(),
+            *json!({
+                "userName": "test.user@okta.local",
+                "name": {"givenName": "Test", "familyName": "User"},
+                "emails": [{"primary": true, "value": "test.user@okta.local", "type": "work"}],
+                "displayName": "Test User",
+                "locale": "en-US",
+                "externalId": "00ujl29u0le5T6Aj10h7",
+                "active": true,
+                (ENTERPRISE): {"costCenter": "4130"},
+            })
+            .as_object()
+            .unwrap()
+        );
+    }
+
+    fn read(mut more: Value) -> Result<Value, (Option<ScimType>, String)> {
+        let body = more.as_object_mut().unwrap();
+        body.insert("userName".to_owned(), "a".into());
+        let user = Resource::read_user(&more).map_err(|error| (error.scim_type, error.detail))?;
+        let mut attributes = user.attributes().clone();
+        assert_eq!(attributes.remove("userName"), Some("a".into()));
+        Ok(attributes.into())
+    }
+
+    #[test]
+    fn lenience() {
+        let long = "é".repeat(1_024);
+        for (given, kept) in [
+            (json!({"active": "True"}), json!({"active": true})),
+            (json!({"ACTIVE": "false"}), json!({"active": false})),
+            (json!({"active": ""}), json!({})),
+            (json!({"active": [{"$ref": null, "value": "False"}]}), json!({"active": false})),
+            (json!({"title": null, "emails": [], "name": {}}), json!({})),
+            (json!({"title": ""}), json!({})),
+            (json!({"title": ["x"]}), json!({"title": "x"})),
+            (json!({"title": 7}), json!({"title": "7"})),
+            (json!({"title": long}), json!({"title": long})),
+            (json!({"name": [{"givenName": "x"}]}), json!({"name": {"givenName": "x"}})),
+            (json!({"name.givenName": "x"}), json!({"name": {"givenName": "x"}})),
+            (json!({"emails": "a@b"}), json!({"emails": [{"value": "a@b"}]})),
+            (json!({"emails": {"Value": "a@b"}}), json!({"emails": [{"value": "a@b"}]})),
+            (
+                json!({"emails": [null, "a@b", {"type": "home"}, {"value": ""}, {"value": "c"}]}),
+                json!({"emails": [{"value": "a@b"}, {"value": "c"}]}),
+            ),
+            (
+                json!({"emails": [{"value": "a", "type": "work"},
+                                  {"value": "a", "type": "work", "primary": "True"}]}),
+                json!({"emails": [{"value": "a", "type": "work", "primary": true}]}),
+            ),
+            (json!({(ENTERPRISE): null}), json!({})),
+            (json!({(ENTERPRISE): {"manager": {"value": ""}}}), json!({})),
+            (json!({(ENTERPRISE): {"manager": {"displayName": "x"}}}), json!({})),
+            (
+                json!({(format!("{ENTERPRISE}:department")): "x"}),
+                json!({(ENTERPRISE): {"department": "x"}}),
+            ),
+            (json!({"": 1, "a b": 2, "emails[": 3, "photos": [[[[]]]]}), json!({})),
+        ] {
+            assert_eq!(read(given.clone()), Ok(kept), "{given}");
+        }
+    }
+
+    #[test]
+    fn refused() {
+        let invalid = Some(ScimType::InvalidValue);
+        let many: Vec<String> = (0..101).map(|n| n.to_string()).collect();
+        let large: Vec<String> = (0..100).map(|n| format!("{n}{}", "x".repeat(1_000))).collect();
+        for (given, scim_type, detail) in [
+            (json!({"active": "yes"}), invalid, "active must be true or false"),
+            (json!({"active": 1}), invalid, "active must be true or false"),
+            (json!({"title": true}), invalid, "title must be a text"),
+            (json!({"title": {"x": 1}}), invalid, "title must not be an object"),
+            (json!({"title": ["a", "b"]}), invalid, "title has only one value"),
+            (json!({"title": "x".repeat(1_025)}), invalid, "title has more than 1024 characters"),
+            (json!({"name": "Ann"}), invalid, "name must be an object"),
+            (json!({"name": [{}, {}]}), invalid, "name has only one value"),
+            (json!({"name": {"givenName": [1, 2]}}), invalid, "name.givenName has only one value"),
+            (json!({"emails": [true]}), invalid, "emails.value must be a text"),
+            (json!({"emails": many}), invalid, "emails has more than 100 values"),
+            (
+                json!({"emails": [{"value": "a", "primary": true}, {"value": "b", "primary": true}]}),
+                invalid,
+                "emails has more than one primary value",
+            ),
+            (
+                json!({(ENTERPRISE): {"department": false}}),
+                invalid,
+                "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department must be a text",
+            ),
+            (json!({(ENTERPRISE): "x"}), invalid, "the value must be an object of attributes"),
+            (json!({"emails": large}), invalid, "the resource has more than 65536 bytes"),
+            (
+                json!({"title": "a", "Title": "b"}),
+                Some(ScimType::InvalidSyntax),
+                "title is given twice",
+            ),
+        ] {
+            assert_eq!(read(given.clone()), Err((scim_type, detail.to_owned())), "{given}");
+        }
+        for body in [json!({}), json!({"userName": ""}), json!({"userName": null})] {
+            let error = Resource::read_user(&body).unwrap_err();
+            assert_eq!(error.to_string(), "userName is required");
+        }
+        for body in [json!([]), json!("x"), json!(null), json!({"displayName": []})] {
+            let error = Resource::read_group(&body).unwrap_err();
+            assert_eq!(error.scim_type, invalid, "{body}");
+        }
+        assert_eq!(Resource::from_json(ResourceKind::User, "{").unwrap_err().status, 500);
+    }
+
+    #[test]
+    fn a_group_and_its_members() {
+        let (group, members) = Resource::read_group(&json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group",
+                        "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"],
+            "externalId": "8aa1a0c0-c4c3-4bc0-b4a5-2ef676900159",
+            "displayName": "Staff",
+            "members": [{"$ref": null, "value": "usr_2"}, "usr_1", {"value": "usr_2"}, {}],
+        }))
+        .unwrap();
+        assert_eq!(
+            Value::Object(group.attributes().clone()),
+            json!({"externalId": "8aa1a0c0-c4c3-4bc0-b4a5-2ef676900159", "displayName": "Staff"})
+        );
+        assert_eq!(Vec::from_iter(members), ["usr_1", "usr_2"]);
+        let many = |n: u32| {
+            let ids: Vec<String> = (0..n).map(|n| n.to_string()).collect();
+            Resource::read_group(&json!({"displayName": "x", "members": ids}))
+        };
+        assert_eq!(many(15_000).unwrap().1.len(), 15_000);
+        assert_eq!(many(15_001).unwrap_err().detail, "members names more than 15000 users");
+    }
+
+    #[test]
+    fn the_address_to_write_to() {
+        for (emails, email) in [
+            (json!([]), None),
+            (json!(["a", "b"]), Some("a")),
+            (json!(["a", {"value": "b", "type": "Work"}]), Some("b")),
+            (json!([{"value": "b", "type": "work"}, {"value": "c", "primary": true}]), Some("c")),
+        ] {
+            let user = Resource::read_user(&json!({"userName": "x", "emails": emails})).unwrap();
+            assert_eq!(user.email(), email, "{emails}");
+        }
+    }
+
+    #[test]
+    fn an_answer_has_what_the_server_knows() {
+        let meta = Meta {
+            id: "usr_1",
+            created: "2026-11-01T08:00:00Z".parse().unwrap(),
+            last_modified: "2026-11-02T08:00:00.25Z".parse().unwrap(),
+            base: "https://c.example/scim/v2/",
+        };
+        let user = Resource::read_user(&json!({"userName": "a", (ENTERPRISE): {"division": "x"}}));
+        assert_eq!(
+            Value::Object(user.unwrap().answer(&meta)),
+            json!({
+                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", ENTERPRISE],
+                "id": "usr_1",
+                "userName": "a",
+                "active": true,
+                (ENTERPRISE): {"division": "x"},
+                "meta": {
+                    "resourceType": "User",
+                    "created": "2026-11-01T08:00:00Z",
+                    "lastModified": "2026-11-02T08:00:00.25Z",
+                    "location": "https://c.example/scim/v2/Users/usr_1",
+                },
+            })
+        );
+        let (group, _) = Resource::read_group(&json!({"displayName": "g"})).unwrap();
+        let answer = group.answer(&meta);
+        assert_eq!(answer["schemas"], json!(["urn:ietf:params:scim:schemas:core:2.0:Group"]));
+        assert_eq!(answer.get("active"), None);
+    }
+}
