@@ -324,10 +324,11 @@ fn keys_are_read_in_any_case() {
     assert_eq!(user(&body, &before).unwrap().text("title"), Some("x"));
 }
 
-/// The group's new name and `replaced_all`, added, removed.
-fn patched_group(
-    operations: &Value,
-) -> Result<(String, (bool, Vec<String>, Vec<String>)), ScimType> {
+/// `replaced_all`, added, removed.
+type Changes = (bool, Vec<String>, Vec<String>);
+
+/// The group's new name, and what becomes of its members.
+fn patched_group(operations: &Value) -> Result<(String, Changes), ScimType> {
     let (before, _) = Resource::read_group(&json!({"displayName": "Staff"})).unwrap();
     group(&json!({"Operations": operations}), &before)
         .map(|(group, members)| {
