@@ -1,7 +1,7 @@
 //! A resource while it is changed. Creating one is adding to an empty one, so that bodies of POST, PUT
 //! and PATCH are read by one piece of code.
 
-use crate::scim::filter::{Node, elements};
+use crate::scim::filter::Node;
 use crate::scim::members::MemberChanges;
 use crate::scim::patch::Operation;
 use crate::scim::path::Path;
@@ -46,7 +46,6 @@ impl Editor {
             for attribute in schema.attributes.iter().chain(common) {
                 let name = AttributeName { extension, attribute, sub: None };
                 let given = source.and_then(|source| source.get(attribute.name));
-                let given = given.filter(|_| !name.is_read_only() && !self.is_members(name));
                 match given.map_or(Ok(None), |given| assigned(name, given))? {
                     Some(value) => {
                         object.insert(attribute.name.to_owned(), value);
@@ -188,11 +187,7 @@ impl Editor {
     ) -> Done {
         let key = name.attribute.name;
         self.edit_holder(name, |holder| {
-            let taken = holder.remove(key).unwrap_or_default();
-            let mut list: Vec<Object> = elements(&taken)
-                .iter()
-                .filter_map(|element| element.as_object().cloned())
-                .collect();
+            let mut list = taken_list(holder, key);
             edit(&mut list)?;
             holder.insert(key.to_owned(), list.into_iter().map(Value::Object).collect());
             Ok(())
@@ -209,6 +204,15 @@ fn taken_object(holder: &mut Object, key: &str) -> Object {
         Some(Value::Object(object)) => object,
         _ => Object::new(),
     }
+}
+
+fn taken_list(holder: &mut Object, key: &str) -> Vec<Object> {
+    let Some(Value::Array(list)) = holder.remove(key) else { return Vec::new() };
+    let objects = list.into_iter().map(|element| match element {
+        Value::Object(object) => object,
+        _ => Object::new(),
+    });
+    objects.collect()
 }
 
 fn set(object: &mut Object, key: &str, value: Option<Value>) {
@@ -328,7 +332,7 @@ fn one_primary(name: AttributeName, list: &mut [Object], touched: &[usize]) -> D
     let is_new = |at: &usize| list.get(*at).is_some_and(is_primary);
     let new: BTreeSet<usize> = touched.iter().copied().filter(is_new).collect();
     if new.len() > 1 {
-        return Err(invalid(name, "has more than one primary value"));
+        return Err(value::two_primaries(name));
     }
     if new.is_empty() {
         return Ok(());

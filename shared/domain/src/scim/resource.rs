@@ -291,6 +291,10 @@ mod tests {
             (json!({(ENTERPRISE): {"manager": {"value": ""}}}), json!({})),
             (json!({(ENTERPRISE): {"manager": {"displayName": "x"}}}), json!({})),
             (
+                json!({(ENTERPRISE): {"manager": {"value": "m", "displayName": "x", "$ref": "y"}}}),
+                json!({(ENTERPRISE): {"manager": {"value": "m"}}}),
+            ),
+            (
                 json!({(format!("{ENTERPRISE}:department")): "x"}),
                 json!({(ENTERPRISE): {"department": "x"}}),
             ),

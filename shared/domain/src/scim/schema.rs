@@ -491,6 +491,7 @@ mod tests {
             "urn:ietf:params:scim:schemas:core:2.0:Users",
             "urn:ietf:params:scim:schemas:core:2.0:User:department",
             "urn:example:User:userName",
+            "urn:ietf:params:scim:schemas:core:2.0:UseruserName",
             &format!("{enterprise}:id"),
             &format!("{enterprise}:userName"),
             &format!("{enterprise}:{enterprise}:department"),

@@ -18,6 +18,11 @@ pub(super) fn invalid(name: AttributeName, reason: &str) -> ScimError {
     ScimError::new(ScimType::InvalidValue, format!("{name} {reason}"))
 }
 
+/// A list has one primary value (RFC 7643, section 2.4).
+pub(super) fn two_primaries(name: AttributeName) -> ScimError {
+    invalid(AttributeName { sub: None, ..name }, "has more than one primary value")
+}
+
 /// The whole value of an attribute or a sub-attribute. None when it is unassigned: null, an empty
 /// list (RFC 7643, section 2.5), an empty text, which is how Entra ID takes a value away, or nothing
 /// but what is not kept.
@@ -43,7 +48,7 @@ pub(super) fn list(name: AttributeName, value: &Value) -> Result<Vec<Object>, Sc
         }
     }
     if list.iter().filter(|element| is_primary(element)).count() > 1 {
-        return Err(invalid(name, "has more than one primary value"));
+        return Err(two_primaries(name));
     }
     Ok(list)
 }
@@ -63,6 +68,7 @@ pub(super) fn append(
         return Ok(at);
     }
     if list.len() == MOST_ELEMENTS {
+        let name = AttributeName { sub: None, ..name };
         return Err(invalid(name, &format!("has more than {MOST_ELEMENTS} values")));
     }
     list.push(element);

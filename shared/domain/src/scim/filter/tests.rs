@@ -185,6 +185,8 @@ fn hostile_filters_end_at_the_limits() {
     let deep = |n: usize| format!("{}id pr{}", "(".repeat(n), ")".repeat(n));
     assert_eq!(matches(&deep(16)), Ok(true));
     assert!(matches(&deep(17)).is_err());
+    // One after the other is not deep.
+    assert_eq!(matches(&vec!["(id pr)"; 20].join(" or ")), Ok(true));
     for deep in ["(", "not (", "not(not ", "emails[", "a[", "((a[("] {
         let text = deep.repeat(2_048 / deep.len());
         assert!(matches(&text).is_err(), "{deep}");

@@ -107,6 +107,10 @@ fn what_entra_id_and_okta_send() {
                 ("/emails/0/value", json!("k@work")),
             ],
         ),
+        (
+            json!([{"op": "Add", "path": "", "value": {"title": "CEO"}}]),
+            vec![("/title", json!("CEO"))],
+        ),
         // Okta
         (json!([{"op": "replace", "value": {"active": false}}]), vec![("/active", json!(false))]),
         (
@@ -298,7 +302,7 @@ fn refused() {
         (
             json!([{"op": "replace", "path": "emails.primary", "value": true}]),
             InvalidValue,
-            "emails.primary has more than one primary value",
+            "emails has more than one primary value",
         ),
         // The second is bad, so the first is not done either.
         (
