@@ -21,7 +21,7 @@ pub const MOST_DEPTH: usize = 16;
 /// An attribute that Belfry does not keep has no value for any resource, as the RFC has it for an
 /// attribute of another resource type: it equals nothing, and nothing is its presence. Clients send
 /// one filter to all their servers, and none of them takes an error for an answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Filter(Node);
 
 impl Filter {
@@ -57,6 +57,13 @@ impl fmt::Display for Filter {
     }
 }
 
+/// Whom a client looks for is not for logs.
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Filter(..)")
+    }
+}
+
 /// By what the store can find resources; the fewest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LookupKey {
@@ -75,12 +82,19 @@ pub enum LookupKey {
 }
 
 /// An attribute and the text that it equals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Lookup<'a> {
     /// The attribute.
     pub key: LookupKey,
     /// The text, as the client wrote it.
     pub value: &'a str,
+}
+
+/// As for [`Filter`].
+impl fmt::Debug for Lookup<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lookup({:?}, ..)", self.key)
+    }
 }
 
 /// An expression. `And` and `Or` have at least two operands.

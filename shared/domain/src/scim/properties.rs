@@ -322,7 +322,7 @@ proptest! {
     fn a_filter_grants_what_it_says(wish in wish(), person in person()) {
         let filter = Filter::parse(ResourceKind::User, &wish.text());
         let filter = filter.map_err(|error| TestCaseError::fail(error.to_string()))?;
-        prop_assert_eq!(filter.matches(&person.json()), wish.grants(&person), "{}", filter);
+        prop_assert_eq!(filter.matches(&person.json()), wish.grants(&person), "{}", wish.text());
     }
 
     #[test]

@@ -63,11 +63,12 @@ impl Resource {
     /// The resource that [`Self::to_json`] wrote.
     ///
     /// # Errors
-    /// [`ScimError`], if it was damaged since.
+    /// [`ScimError`] of status 500, if it was damaged since.
     pub fn from_json(kind: ResourceKind, json: &str) -> Result<Self, ScimError> {
-        let body = serde_json::from_str(json)
-            .map_err(|_| ScimError::of_status(500, "a stored resource is damaged"))?;
-        read(kind, &body).map(|(resource, _)| resource)
+        let body = serde_json::from_str(json).ok();
+        body.and_then(|body| read(kind, &body).ok())
+            .map(|(resource, _)| resource)
+            .ok_or_else(|| ScimError::of_status(500, "a stored resource is damaged"))
     }
 
     /// For the store.
@@ -287,6 +288,10 @@ mod tests {
                                   {"value": "a", "type": "work", "primary": "True"}]}),
                 json!({"emails": [{"value": "a", "type": "work", "primary": true}]}),
             ),
+            (
+                json!({"emails": [{"value": "a", "type": "work"}, {"value": "a", "type": "home"}]}),
+                json!({"emails": [{"value": "a", "type": "work"}, {"value": "a", "type": "home"}]}),
+            ),
             (json!({(ENTERPRISE): null}), json!({})),
             (json!({(ENTERPRISE): {"manager": {"value": ""}}}), json!({})),
             (json!({(ENTERPRISE): {"manager": {"displayName": "x"}}}), json!({})),
@@ -349,7 +354,10 @@ mod tests {
             let error = Resource::read_group(&body).unwrap_err();
             assert_eq!(error.scim_type, invalid, "{body}");
         }
-        assert_eq!(Resource::from_json(ResourceKind::User, "{").unwrap_err().status, 500);
+        for damaged in ["{", "{}", "null", "{\"userName\": true}"] {
+            let error = Resource::from_json(ResourceKind::User, damaged).unwrap_err();
+            assert_eq!(error.status, 500, "{damaged}");
+        }
     }
 
     #[test]

@@ -322,6 +322,19 @@ fn refused() {
 }
 
 #[test]
+fn a_list_has_an_end() {
+    let emails: Vec<String> = (0..99).map(|n| n.to_string()).collect();
+    let before = Resource::read_user(&json!({"userName": "u", "emails": emails})).unwrap();
+    let one_more = |kind| {
+        let path = format!("emails[type eq \"{kind}\"].value");
+        json!({"op": "add", "path": path, "value": "x"})
+    };
+    assert!(user(&json!({"Operations": [one_more("a")]}), &before).is_ok());
+    let error = user(&json!({"Operations": [one_more("a"), one_more("b")]}), &before).unwrap_err();
+    assert_eq!(error.detail, "emails has more than 100 values");
+}
+
+#[test]
 fn keys_are_read_in_any_case() {
     let before = Resource::read_user(&ann()).unwrap();
     let body = json!({"operations": {"OP": "REPLACE", "Path": "TITLE", "Value": "x"}});
