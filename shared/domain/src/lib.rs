@@ -27,6 +27,7 @@ pub mod policy;
 pub mod ports;
 pub mod product;
 pub mod recovery;
+pub mod scim;
 pub mod second_factor;
 pub mod secret;
 pub mod session;
