@@ -132,7 +132,7 @@ fn definition(attribute: &Attribute) -> Map<String, Value> {
         ("type", kind.into()),
         ("multiValued", attribute.multi_valued.into()),
         ("description", attribute.description.into()),
-        ("required", attribute.required.into()),
+        ("required", (attribute.required || attribute.asked_for).into()),
         ("caseExact", attribute.case_exact.into()),
         ("mutability", mutability.into()),
         ("returned", if attribute.always_returned { "always" } else { "default" }.into()),

@@ -51,6 +51,9 @@ pub struct Attribute {
     pub multi_valued: bool,
     /// Whether a resource has no meaning without.
     pub required: bool,
+    /// Whether clients are told to send it, though what it is for may be found elsewhere: an address,
+    /// in `userName`.
+    pub asked_for: bool,
     /// Whether case counts when its text is compared.
     pub case_exact: bool,
     /// Who may write it.
@@ -228,6 +231,7 @@ const TEXT: Attribute = Attribute {
     kind: Type::Text,
     multi_valued: false,
     required: false,
+    asked_for: false,
     case_exact: false,
     mutability: Mutability::ReadWrite,
     always_returned: false,
@@ -328,6 +332,7 @@ pub static USER: Schema = Schema {
         Attribute {
             name: "emails",
             description: "E-mail addresses.",
+            asked_for: true,
             sub_attributes: &[
                 Attribute { name: "value", description: "The address.", ..TEXT },
                 Attribute {
@@ -420,6 +425,7 @@ pub static GROUP: Schema = Schema {
             name: "displayName",
             description: "Name of the group.",
             required: true,
+            unique: true,
             ..TEXT
         },
         Attribute {
