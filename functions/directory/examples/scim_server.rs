@@ -26,6 +26,20 @@ const ROUTES: &[&str] = &[
     "PUT /scim/v2/Groups/{id}",
     "PATCH /scim/v2/Groups/{id}",
     "DELETE /scim/v2/Groups/{id}",
+    "POST /scim/v2/.search",
+    "GET /scim/v2/{id}",
+    "POST /scim/v2/ServiceProviderConfig",
+    "POST /scim/v2/ResourceTypes",
+    "POST /scim/v2/Schemas",
+    "PUT /scim/v2/ServiceProviderConfig",
+    "PUT /scim/v2/ResourceTypes",
+    "PUT /scim/v2/Schemas",
+    "PATCH /scim/v2/ServiceProviderConfig",
+    "PATCH /scim/v2/ResourceTypes",
+    "PATCH /scim/v2/Schemas",
+    "DELETE /scim/v2/ServiceProviderConfig",
+    "DELETE /scim/v2/ResourceTypes",
+    "DELETE /scim/v2/Schemas",
 ];
 
 #[tokio::main(flavor = "current_thread")]

@@ -7,7 +7,9 @@ mod groups;
 mod reply;
 mod users;
 
-pub(crate) use discovery::{config, resource_type, resource_types, schema, schemas};
+pub(crate) use discovery::{
+    config, read_only, resource_type, resource_types, schema, schemas, search, unknown,
+};
 pub(crate) use groups::{
     create_group, delete_group, list_groups, patch_group, read_group, replace_group,
 };

@@ -3,6 +3,7 @@
 
 mod groups;
 mod step;
+mod sweep;
 mod users;
 mod walk;
 
@@ -22,6 +23,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 pub use groups::{MOST_MEMBER_CHANGES, Told, tell};
+pub use sweep::{Swept, sweep};
 pub use walk::Ran;
 
 /// How often somebody else may change what is written meanwhile.

@@ -47,3 +47,31 @@ async fn said(
     };
     reply(done.await)
 }
+
+/// What there is only to be read.
+pub(crate) async fn read_only(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+    refused(app, request, 405, "this is only read").await
+}
+
+/// What there is not.
+pub(crate) async fn unknown(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+    refused(app, request, 404, "there is no such endpoint").await
+}
+
+/// A search over users and groups at once (RFC 7644, section 3.4.3): no directory of the field asks so.
+pub(crate) async fn search(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+    refused(app, request, 501, "users and groups are not searched at once").await
+}
+
+async fn refused(
+    app: &App,
+    request: &Request,
+    status: u16,
+    detail: &str,
+) -> Result<Response<Body>, Problem> {
+    let done = async {
+        Client::of(app, request).await?;
+        Err(ScimError::of_status(status, detail).into())
+    };
+    reply(done.await)
+}

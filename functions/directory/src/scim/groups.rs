@@ -221,12 +221,6 @@ impl Lister<'_> {
         let ids = self.app.table.group_members(self.place, group).await?;
         // Whoever is gone is in no group, whatever still says so.
         let users = self.app.table.kept_by_id::<DirectoryUser>(self.place, &ids).await?;
-        let members = users.iter().map(|user| {
-            let resource = user.resource()?;
-            let names = ["displayName", "name.formatted", "userName"];
-            let display = names.into_iter().find_map(|name| resource.text(name));
-            Ok(member(&user.id.to_string(), display.unwrap_or_default(), self.base))
-        });
-        members.collect()
+        Ok(users.iter().map(|user| member(&user.id.to_string(), self.base)).collect())
     }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn create_user(app: &App, request: &Request) -> Result<Response
     let done = async {
         let client = Client::of(app, request).await?;
         let wanted = Wanted::of(KIND, request)?;
-        let resource = Resource::read_user(&body(request)?)?;
+        let resource = Resource::read_user(&body(request)?)?.active_unless_said();
         let registrar = client.registrar(app);
         let made = registrar.create_user(&client.directory, &resource).await?;
         let base = base(request);
@@ -61,7 +61,8 @@ pub(crate) async fn read_user(app: &App, request: &Request) -> Result<Response<B
 }
 
 pub(crate) async fn replace_user(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
-    changed(app, request, |body, _| Resource::read_user(body)).await
+    let replaced = |body: &Value, _: &Resource| Ok(Resource::read_user(body)?.active_unless_said());
+    changed(app, request, replaced).await
 }
 
 pub(crate) async fn patch_user(app: &App, request: &Request) -> Result<Response<Body>, Problem> {

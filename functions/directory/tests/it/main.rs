@@ -15,8 +15,7 @@ mod users;
 
 use belfry_domain::account::{Role, User};
 use belfry_domain::id::{TenantId, UserId};
-use belfry_runtime::events::Events as _;
-use belfry_runtime::metrics::Metrics;
+use belfry_runtime::directory::sweep;
 use belfry_store::{Table, keys};
 use belfry_testkit::{Answer, Ask, Member, World, ask};
 use directory::App;
@@ -167,15 +166,10 @@ impl Office {
 
     /// What the schedule does.
     async fn sweep(&self) {
-        let app = directory_sync::App {
-            table: self.world.table(),
-            post: self.world.post(),
-            clock: Arc::new(self.world.clock.clone()),
-        };
-        let mut metrics = Metrics::new("directory-sync", "test");
         self.world.wait(1);
-        let done = app.invoked(json!({"sweep": true}), &mut metrics).await.unwrap();
-        assert_eq!(done["failed"], 0);
+        let (table, post) = (self.world.table(), self.world.post());
+        let swept = sweep(&table, &post, self.world.now()).await.unwrap();
+        assert_eq!(swept.failed, 0);
     }
 }
 

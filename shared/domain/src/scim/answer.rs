@@ -61,13 +61,13 @@ pub fn list_response(total: usize, start_index: usize, resources: Vec<Value>) ->
     list.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
 }
 
-/// An element of a group's `members`.
-pub fn member(id: &str, display: &str, base: &str) -> Value {
+/// An element of a group's `members`, as RFC 7643, section 4.2, has it: no name, which would be every
+/// member's to look up.
+pub fn member(id: &str, base: &str) -> Value {
     json!({
         "value": id,
         "$ref": location(ResourceKind::User, id, base),
         "type": ResourceKind::User.name(),
-        "display": display,
     })
 }
 

@@ -103,6 +103,14 @@ impl Resource {
         self.attributes.get("active") != Some(&Value::Bool(false))
     }
 
+    /// The same user, who is active if the client did not say: what a whole user is taken for (RFC 7643,
+    /// section 2.5, lets a server assign what is not given).
+    #[must_use]
+    pub fn active_unless_said(mut self) -> Self {
+        self.attributes.entry("active").or_insert(Value::Bool(true));
+        self
+    }
+
     /// All e-mail addresses of a user, in the client's order.
     pub fn emails(&self) -> impl Iterator<Item = &str> {
         self.email_elements().filter_map(|email| email.get("value")?.as_str())
@@ -139,9 +147,6 @@ impl Resource {
         let mut answer = self.attributes.clone();
         answer.insert("schemas".to_owned(), schemas.into());
         answer.insert("id".to_owned(), meta.id.into());
-        if self.kind == ResourceKind::User {
-            answer.insert("active".to_owned(), self.is_active().into());
-        }
         answer.insert(
             "meta".to_owned(),
             json!({
@@ -406,7 +411,7 @@ mod tests {
         };
         let user = Resource::read_user(&json!({"userName": "a", (ENTERPRISE): {"division": "x"}}));
         assert_eq!(
-            Value::Object(user.unwrap().answer(&meta)),
+            Value::Object(user.unwrap().active_unless_said().answer(&meta)),
             json!({
                 "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", ENTERPRISE],
                 "id": "usr_1",

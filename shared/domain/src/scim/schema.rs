@@ -334,7 +334,12 @@ pub static USER: Schema = Schema {
             description: "E-mail addresses.",
             asked_for: true,
             sub_attributes: &[
-                Attribute { name: "value", description: "The address.", ..TEXT },
+                Attribute {
+                    name: "value",
+                    description: "The address.",
+                    asked_for: true,
+                    ..TEXT
+                },
                 Attribute {
                     name: "type",
                     description: "What it is for.",
@@ -439,7 +444,13 @@ pub static GROUP: Schema = Schema {
                     mutability: Mutability::Immutable,
                     ..TEXT
                 },
-                Attribute { description: "The user.", reference_types: &["User"], ..REFERENCE },
+                Attribute {
+                    description: "The user.",
+                    reference_types: &["User"],
+                    // As the RFC has it; whoever is meant is read from `value`.
+                    mutability: Mutability::Immutable,
+                    ..REFERENCE
+                },
                 Attribute {
                     name: "type",
                     description: "Kind of the member.",
@@ -447,7 +458,6 @@ pub static GROUP: Schema = Schema {
                     mutability: Mutability::Immutable,
                     ..TEXT
                 },
-                Attribute { name: "display", description: "The user's name.", ..READ_ONLY },
             ],
             ..LIST
         },
