@@ -58,11 +58,6 @@ pub(crate) async fn unknown(app: &App, request: &Request) -> Result<Response<Bod
     refused(app, request, 404, "there is no such endpoint").await
 }
 
-/// A search over users and groups at once (RFC 7644, section 3.4.3): no directory of the field asks so.
-pub(crate) async fn search(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
-    refused(app, request, 501, "users and groups are not searched at once").await
-}
-
 async fn refused(
     app: &App,
     request: &Request,

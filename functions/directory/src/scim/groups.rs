@@ -112,38 +112,45 @@ fn id(request: &Request) -> Result<GroupId, Failed> {
 }
 
 /// Answers groups as they are wanted.
-struct Lister<'a> {
-    app: &'a App,
-    place: Place,
-    wanted: &'a Wanted,
-    base: &'a str,
+pub(super) struct Lister<'a> {
+    pub(super) app: &'a App,
+    pub(super) place: Place,
+    pub(super) wanted: &'a Wanted,
+    pub(super) base: &'a str,
 }
 
 impl Lister<'_> {
     async fn list(&self) -> Result<Reply, Failed> {
         let Wanted { filter, page, .. } = self.wanted;
-        let all = match filter {
-            None => self.everything().await?,
-            Some(filter) => match self.looked_up(filter).await? {
-                Some(found) => found,
-                None => self.everything().await?,
-            },
-        };
         let skip = page.start_index.saturating_sub(1);
         let (total, found) = match filter {
             None => {
+                let all = self.everything().await?;
                 let own: Vec<_> = all.iter().skip(skip).take(page.count).cloned().collect();
                 (all.len(), self.shown(&own).await?)
             }
-            Some(filter) => {
-                let mut shown = self.shown(&all).await?;
-                shown.retain(|group| filter.matches(group));
-                let total = shown.len();
-                (total, shown.into_iter().skip(skip).take(page.count).collect())
+            Some(_) => {
+                let all = self.matching().await?;
+                let total = all.len();
+                (total, all.into_iter().skip(skip).take(page.count).collect())
             }
         };
         let found = found.iter().map(|group| self.wanted.projection.apply(KIND, group).into());
         Ok(Reply::ok(list_response(total, page.start_index, found.collect())))
+    }
+
+    /// All that are wanted, whole.
+    pub(super) async fn matching(&self) -> Result<Vec<Map<String, Value>>, Failed> {
+        let Some(filter) = &self.wanted.filter else {
+            return self.shown(&self.everything().await?).await;
+        };
+        let all = match self.looked_up(filter).await? {
+            Some(found) => found,
+            None => self.everything().await?,
+        };
+        let mut shown = self.shown(&all).await?;
+        shown.retain(|group| filter.matches(group));
+        Ok(shown)
     }
 
     async fn one(&self, group: &DirectoryGroup) -> Result<Value, Failed> {

@@ -138,13 +138,28 @@ impl Wanted {
     /// Reads the query parameters; those that the protocol does not know are passed over.
     pub(super) fn of(kind: ResourceKind, request: &Request) -> Result<Self, ScimError> {
         let query = request.query_string_parameters_ref();
-        let text = |name| query.and_then(|query| query.first(name));
+        Self::read(kind, |name| query.and_then(|query| query.first(name)).map(str::to_owned))
+    }
+
+    /// Reads the body of a search (RFC 7644, section 3.4.3), in which the same stands.
+    pub(super) fn of_search(kind: ResourceKind, body: &Value) -> Result<Self, ScimError> {
+        Self::read(kind, |name| match body.get(name)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Array(names) => {
+                Some(names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","))
+            }
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        })
+    }
+
+    fn read(kind: ResourceKind, text: impl Fn(&str) -> Option<String>) -> Result<Self, ScimError> {
         let filter = text("filter").filter(|text| !text.trim().is_empty());
-        let excluded = text("excludedAttributes");
+        let (attributes, excluded) = (text("attributes"), text("excludedAttributes"));
         Ok(Self {
-            filter: filter.map(|text| Filter::parse(kind, text)).transpose()?,
-            page: Page::parse(text("startIndex"), text("count"))?,
-            projection: Projection::parse(kind, text("attributes"), excluded)?,
+            filter: filter.map(|text| Filter::parse(kind, &text)).transpose()?,
+            page: Page::parse(text("startIndex").as_deref(), text("count").as_deref())?,
+            projection: Projection::parse(kind, attributes.as_deref(), excluded.as_deref())?,
         })
     }
 

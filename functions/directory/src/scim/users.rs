@@ -107,11 +107,11 @@ fn id(request: &Request) -> Result<UserId, Failed> {
 }
 
 /// Answers users as they are wanted.
-struct Lister<'a> {
-    app: &'a App,
-    place: Place,
-    wanted: &'a Wanted,
-    base: &'a str,
+pub(super) struct Lister<'a> {
+    pub(super) app: &'a App,
+    pub(super) place: Place,
+    pub(super) wanted: &'a Wanted,
+    pub(super) base: &'a str,
 }
 
 impl Lister<'_> {
@@ -125,17 +125,27 @@ impl Lister<'_> {
                 let found = self.app.table.kept_by_id::<DirectoryUser>(self.place, &own).await?;
                 (ids.len(), self.shown(&found).await?)
             }
-            Some(filter) => {
-                let all = match self.looked_up(filter).await? {
-                    Some(found) => self.passing(filter, &found).await?,
-                    None => self.searched(filter).await?,
-                };
+            Some(_) => {
+                let all = self.matching().await?;
                 let total = all.len();
                 (total, all.into_iter().skip(skip).take(page.count).collect())
             }
         };
         let found = found.iter().map(|user| self.wanted.projection.apply(KIND, user).into());
         Ok(Reply::ok(list_response(total, page.start_index, found.collect())))
+    }
+
+    /// All who are wanted, whole.
+    pub(super) async fn matching(&self) -> Result<Vec<Map<String, Value>>, Failed> {
+        let Some(filter) = &self.wanted.filter else { return self.searched(|_| true).await };
+        match self.looked_up(filter).await? {
+            Some(found) => {
+                let mut shown = self.shown(&found).await?;
+                shown.retain(|user| filter.matches(user));
+                Ok(shown)
+            }
+            None => self.searched(|user| filter.matches(user)).await,
+        }
     }
 
     async fn one(&self, user: &DirectoryUser) -> Result<Value, Failed> {
@@ -179,25 +189,18 @@ impl Lister<'_> {
         Ok(id.and_then(|id| id.parse().ok()))
     }
 
-    async fn passing(
-        &self,
-        filter: &Filter,
-        users: &[DirectoryUser],
-    ) -> Result<Vec<Map<String, Value>>, Failed> {
-        let mut shown = self.shown(users).await?;
-        shown.retain(|user| filter.matches(user));
-        Ok(shown)
-    }
-
     /// Looks at everybody: a directory has no more users than its tenant may have.
-    async fn searched(&self, filter: &Filter) -> Result<Vec<Map<String, Value>>, Failed> {
+    async fn searched(
+        &self,
+        passes: impl Fn(&Map<String, Value>) -> bool,
+    ) -> Result<Vec<Map<String, Value>>, Failed> {
         let (mut found, mut after) = (Vec::new(), None::<String>);
         loop {
             let page = self.app.table.kept_page(self.place, after.as_deref(), PORTION).await?;
             let (page, more): (Vec<(String, DirectoryUser)>, bool) = page;
             after = page.last().map(|(sk, _)| sk.clone());
             let users: Vec<_> = page.into_iter().map(|(_, user)| user).collect();
-            found.extend(self.passing(filter, &users).await?);
+            found.extend(self.shown(&users).await?.into_iter().filter(&passes));
             if !more {
                 return Ok(found);
             }

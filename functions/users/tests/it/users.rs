@@ -488,3 +488,21 @@ async fn another_tenants_user_is_not_there() {
     }
     assert_eq!(world.db.dump(), stood);
 }
+
+#[tokio::test]
+async fn the_role_of_a_directorys_user_is_pinned_by_who_changes_it() {
+    let world = World::new();
+    let (tenant, _, token) = globex(&world).await;
+    let ann = world.member(tenant, "ann@globex.example", Role::ReadOnly).await;
+    let pin = json!({"role_pinned": true, "version": 1});
+    let told = of(CHANGE, ann.user, &token).json(pin).of(&app(&world)).await;
+    assert_eq!(told.verdict(), (409, "not_of_directory"));
+    world.change(&ann, |user| user.source = Source::Directory).await;
+    let role = json!({"role": "help_desk", "version": 1});
+    let changed = of(CHANGE, ann.user, &token).json(role).of(&app(&world)).await;
+    assert_eq!((changed.at("/role"), &changed.json["role_pinned"]), ("help_desk", &json!(true)));
+    let free = json!({"role_pinned": false, "version": 2});
+    let changed = of(CHANGE, ann.user, &token).json(free).of(&app(&world)).await;
+    assert_eq!((changed.at("/role"), &changed.json["role_pinned"]), ("help_desk", &json!(false)));
+    assert_eq!(changed.json["version"], 3);
+}

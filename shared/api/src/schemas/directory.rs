@@ -92,6 +92,7 @@ pub(crate) fn schemas() -> Map<String, Value> {
         ),
         ("ScimUser", scim("A user (RFC 7643, sections 4.1 and 4.3).")),
         ("ScimGroup", scim("A group (RFC 7643, section 4.2).")),
+        ("ScimSearch", scim("A search (RFC 7644, section 3.4.3).")),
         ("ScimPatch", scim("Operations of a PATCH (RFC 7644, section 3.5.2).")),
         (
             "ScimError",
