@@ -257,6 +257,12 @@ impl Place {
         Transaction::new().delete(key, "attribute_not_exists(pk) OR attribute_exists(pk)", [])
     }
 
+    /// Holds as long as the provider is what it was looked at: neither deleted nor set otherwise since.
+    pub fn provider_stands(self, version: u64) -> Transaction {
+        let key = keys::provider(self.tenant, self.provider);
+        Transaction::new().check(key, "#version = :version", [(":version", number(version))])
+    }
+
     /// Holds as long as a group is as it was looked at, and says that who is in it changed.
     pub fn members_change(self, group: &DirectoryGroup, now: Timestamp) -> Transaction {
         let key = keys::directory_group(self.tenant, self.provider, group.id);

@@ -1,8 +1,8 @@
 //! What dies midway leaves all of it or nothing, and many at once lose nothing.
 
 use crate::{GROUPS, Office, USERS, user};
-use belfry_testkit::{Crash, Moment};
-use futures::future::join_all;
+use belfry_testkit::{Call, Crash, Gate, Moment, Verdict};
+use futures::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -38,11 +38,24 @@ async fn a_group_is_made_with_its_members_or_not_at_all() {
     crashed(Moment::After).await;
 }
 
+/// Lets the others go on before each call: all of them are at it at the same time.
+struct InTurn;
+
+impl Gate for InTurn {
+    fn before<'a>(&'a self, _: &'a Call) -> BoxFuture<'a, Verdict> {
+        Box::pin(async {
+            tokio::task::yield_now().await;
+            Verdict::Proceed
+        })
+    }
+}
+
 #[tokio::test]
 async fn many_writers_lose_nothing() {
     let office = Office::new().await;
-    let calls = office.world.db.client("writers", belfry_testkit::gate::Open);
-    let app = office.app_over(calls.table());
+    let calls = office.world.db.client("writers", InTurn);
+    let table = calls.table();
+    let app = office.app_over(table.clone());
     let one = |n: usize| {
         let (office, app) = (&office, &app);
         async move {
@@ -58,6 +71,9 @@ async fn many_writers_lose_nothing() {
         }
     };
     let ids = join_all((0..25).map(one)).await;
+    // At most as often as each is tried; counted, as it is what many writers cost.
+    let met = table.meter().take_rivals();
+    assert!((1..25 * 10).contains(&met), "{met}");
     let staff = office.group("Staff", &[]).await;
     let join = |id: &String| {
         let body = json!({"Operations": [{"op": "add", "path": "members", "value": [id]}]});
@@ -75,6 +91,8 @@ async fn many_writers_lose_nothing() {
         }
     };
     join_all(ids.iter().map(join)).await;
+    let met = table.meter().take_rivals();
+    assert!((1..25 * 20).contains(&met), "{met}");
     let group = office.get(GROUPS, &staff).await;
     assert_eq!(group.json["members"].as_array().unwrap().len(), 25);
     let all = office.ask("GET /scim/v2/Users").of(&office.app()).await;

@@ -108,7 +108,11 @@ async fn what_an_administrator_chose_stays_until_it_is_taken_back() {
 async fn a_super_admin_is_reported_and_left_alone() {
     let office = Office::new().await;
     let id = office.made("ann").await;
-    chosen(&office, &id, |ann| (ann.role, ann.role_pinned) = (Role::SuperAdmin, true)).await;
+    let promoted = |ann: &mut User| {
+        (ann.role, ann.role_pinned) = (Role::SuperAdmin, true);
+        ann.identity = Some(office.member.identity);
+    };
+    chosen(&office, &id, promoted).await;
     let before = (ann(&office).await, office.trail().await.len());
     let mut off = user("ann");
     off["active"] = false.into();

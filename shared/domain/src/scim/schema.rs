@@ -334,12 +334,7 @@ pub static USER: Schema = Schema {
             description: "E-mail addresses.",
             asked_for: true,
             sub_attributes: &[
-                Attribute {
-                    name: "value",
-                    description: "The address.",
-                    asked_for: true,
-                    ..TEXT
-                },
+                Attribute { name: "value", description: "The address.", asked_for: true, ..TEXT },
                 Attribute {
                     name: "type",
                     description: "What it is for.",

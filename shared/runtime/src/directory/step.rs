@@ -50,7 +50,7 @@ pub(super) struct Step {
     mail: Option<OutboxId>,
 }
 
-/// Most writes of one transaction, less those of its record and counter.
+/// Most writes of one transaction, less those of its record and counter and the look at the provider.
 pub(super) const MOST_WRITES: usize = 90;
 
 impl Step {
@@ -318,6 +318,8 @@ impl Registrar<'_> {
         for step in steps {
             beside = beside.and(place.writes(step.before.as_ref(), step.after.as_ref())?);
         }
+        // Nothing is written for a provider that is being deleted, nor by settings that it has no longer.
+        beside = beside.and(place.provider_stands(self.provider.version));
         let became = steps.iter().flat_map(Step::became).collect();
         self.table.follow_directory(grant, entry, became, beside, self.now, entropy).await?;
         join_all(steps.iter().filter_map(|step| step.mail).map(|mail| self.post.ring(mail))).await;
