@@ -39,6 +39,8 @@ mod siteverify;
 #[cfg(test)]
 mod stack;
 #[cfg(test)]
+mod tags;
+#[cfg(test)]
 mod telemetry;
 #[cfg(test)]
 mod tenant;

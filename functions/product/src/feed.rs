@@ -18,6 +18,7 @@ use belfry_store::tags::Member;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 /// Where a page begins.
 #[derive(Clone, Serialize, Deserialize)]
@@ -37,53 +38,69 @@ struct FeedView {
 }
 
 /// What a product asks for.
-struct Asked {
+struct Asked<'a> {
+    app: &'a App,
     tenant: TenantId,
-    page: Page<Position>,
-    /// The token of the last round, of this tenant and list.
-    since: Option<Place>,
+    from: Position,
     /// Marks tokens of this tenant and list.
     context: String,
 }
 
-impl Asked {
-    async fn of(app: &App, request: &Request, route: &str) -> Result<Self, Problem> {
-        let credential =
-            product(&app.table, request, Scope::DirectoryRead, app.clock.now()).await?;
+impl<'a> Asked<'a> {
+    async fn of(
+        app: &'a App,
+        request: &Request,
+        route: &str,
+    ) -> Result<(Self, Page<Position>), Problem> {
+        let now = app.clock.now();
+        let tenant = product(&app.table, request, Scope::DirectoryRead, now).await?.tenant;
         let mut query = Query::of(request, route);
-        let context = format!("{route}\n{}", credential.tenant);
-        let since = query.token("changed_since", &context);
-        let page = query.page()?;
-        Ok(Self { tenant: credential.tenant, page, since, context })
-    }
-
-    /// Where to go on: in the list of all, behind a sort key, or in the changes.
-    async fn position(&self, app: &App) -> Result<Position, Problem> {
-        match (&self.page.from, self.since) {
-            (Some(position), _) => Ok(position.clone()),
-            (None, Some(place)) => Ok(Position::Since(place)),
+        let context = format!("{route}\n{tenant}");
+        let since: Option<Place> = query.token("changed_since", &context);
+        let page: Page<Position> = query.page()?;
+        let from = match (&page.from, since) {
+            (Some(position), _) => position.clone(),
+            (None, Some(place)) => Position::Since(place),
             // The place before the first of all is read, so that no change is missed meanwhile.
             (None, None) => {
-                let then = app.table.present_place(self.tenant).await?;
-                Ok(Position::All { after: None, then })
+                Position::All { after: None, then: app.table.settled_place(tenant, now).await? }
             }
-        }
+        };
+        Ok((Self { app, tenant, from, context }, page))
     }
+}
 
-    /// A page that goes on somewhere, or is the last one and is followed by what changes behind `end`.
-    fn view(&self, items: Vec<Value>, next: Option<&Position>, end: Place) -> Response<Body> {
-        let changed_since = next.is_none().then(|| token(&end, &self.context));
-        let PageView { items, next_cursor } = self.page.view(items, next);
-        answer::ok(&FeedView { items, next_cursor, changed_since })
+impl Asked<'_> {
+    /// A page that goes on somewhere, or is the last one and is followed by what changes behind `end`: or
+    /// from a little before it on, as what happened just now may not show everywhere yet.
+    async fn view(
+        &self,
+        page: &Page<Position>,
+        items: Vec<Value>,
+        next: Option<&Position>,
+        end: Place,
+    ) -> Result<Response<Body>, Problem> {
+        let changed_since = match next {
+            Some(_) => None,
+            None => {
+                let now = self.app.clock.now();
+                let settled = self.app.table.settled_place(self.tenant, now).await?;
+                let end = if settled.after < end.after { settled } else { end };
+                Some(token(&end, &self.context))
+            }
+        };
+        let PageView { items, next_cursor } = page.view(items, next);
+        Ok(answer::ok(&FeedView { items, next_cursor, changed_since }))
     }
 
     async fn changes(
         &self,
-        app: &App,
+        page: &Page<Position>,
         place: Place,
         wanted: impl Fn(&Thing) -> bool,
     ) -> Result<Changes, Problem> {
-        let changes = app.table.changes_since(self.tenant, place, self.page.limit, wanted).await;
+        let asked = (page.limit, self.app.clock.now());
+        let changes = self.app.table.changes_since(self.tenant, place, asked, wanted).await;
         changes.map_err(|error| match error {
             NoChanges::Expired => {
                 let detail = "The changes since then are no longer kept: read all anew.";
@@ -98,91 +115,119 @@ impl Asked {
     }
 
     /// The page of what changed: what is there of it, and the ids of what is not.
-    fn changed<I: Copy + Ord + Serialize>(
+    async fn changed<I: Copy + Ord + Serialize>(
         &self,
+        page: &Page<Position>,
         changes: &Changes,
         wanted: &[I],
         mut present: BTreeMap<I, Value>,
-    ) -> Response<Body> {
+    ) -> Result<Response<Body>, Problem> {
         let row = |id: &I| present.remove(id).unwrap_or_else(|| json!({"id": id, "deleted": true}));
         let items = wanted.iter().map(row).collect();
         let next = changes.more.then_some(Position::Since(changes.next));
-        self.view(items, next.as_ref(), changes.next)
+        self.view(page, items, next.as_ref(), changes.next).await
     }
 }
 
+/// The id that a cursor names.
+fn behind<I: FromStr>(after: Option<&str>) -> Result<Option<I>, Problem> {
+    let id = after.map(|after| after.parse::<I>()).transpose();
+    id.map_err(|_| Problem::new(400, "cursor_invalid", "The cursor is not one of this list."))
+}
+
 pub(crate) async fn users(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
-    let asked = Asked::of(app, request, "GET /product/users").await?;
     let id = |thing: &Thing| match thing {
         Thing::User(id) => Some(*id),
         _ => None,
     };
-    members::<User>(app, &asked, id, view::user).await
+    let (asked, mut page) = Asked::of(app, request, "GET /product/users").await?;
+    loop {
+        let answer = members::<User>(&asked, &page, id, view::user).await?;
+        if page.holds(&answer) {
+            return Ok(answer);
+        }
+    }
 }
 
 pub(crate) async fn applications(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
-    let asked = Asked::of(app, request, "GET /product/applications").await?;
     let id = |thing: &Thing| match thing {
         Thing::Application(id) => Some(*id),
         _ => None,
     };
-    members::<Application>(app, &asked, id, view::application).await
+    let (asked, mut page) = Asked::of(app, request, "GET /product/applications").await?;
+    loop {
+        let answer = members::<Application>(&asked, &page, id, view::application).await?;
+        if page.holds(&answer) {
+            return Ok(answer);
+        }
+    }
 }
 
 async fn members<T: Member<Id: Serialize>>(
-    app: &App,
-    asked: &Asked,
+    asked: &Asked<'_>,
+    page: &Page<Position>,
     id: impl Fn(&Thing) -> Option<T::Id>,
     view: impl Fn(&T, &Catalogue) -> Value,
 ) -> Result<Response<Body>, Problem> {
-    match asked.position(app).await? {
+    let (table, tenant) = (&asked.app.table, asked.tenant);
+    match &asked.from {
         Position::All { after, then } => {
-            let limit = i32::try_from(asked.page.limit).unwrap_or(i32::MAX);
-            let (found, more) =
-                app.table.tagged::<T>(asked.tenant, after.as_deref(), limit).await?;
-            let after = found.last().map(|(sk, _)| sk.clone());
+            let after = behind::<T::Id>(after.as_deref())?.map(|id| T::key_of(tenant, id).sk);
+            let limit = i32::try_from(page.limit).unwrap_or(i32::MAX);
+            let (found, more) = table.tagged::<T>(tenant, after.as_deref(), limit).await?;
+            let after = found.last().map(|(_, one)| one.id().to_string());
             let there: Vec<_> = found.into_iter().map(|(_, one)| one).filter(T::is_there).collect();
-            let catalogue = app.table.catalogue_of(asked.tenant, &there).await?;
+            let catalogue = table.catalogue_of(tenant, &there).await?;
             let items = there.iter().map(|one| view(one, &catalogue)).collect();
-            let next = more.then_some(Position::All { after, then });
-            Ok(asked.view(items, next.as_ref(), then))
+            let next = more.then_some(Position::All { after, then: *then });
+            asked.view(page, items, next.as_ref(), *then).await
         }
         Position::Since(place) => {
-            let changes = asked.changes(app, place, |thing| id(thing).is_some()).await?;
+            let changes = asked.changes(page, *place, |thing| id(thing).is_some()).await?;
             let ids: Vec<_> = changes.things.iter().filter_map(&id).collect();
-            let found = app.table.tagged_by_id::<T>(asked.tenant, &ids).await?;
+            let found = table.tagged_by_id::<T>(tenant, &ids).await?;
             let there: Vec<_> = found.into_iter().filter(T::is_there).collect();
-            let catalogue = app.table.catalogue_of(asked.tenant, &there).await?;
+            let catalogue = table.catalogue_of(tenant, &there).await?;
             let present = there.iter().map(|one| (one.id(), view(one, &catalogue))).collect();
-            Ok(asked.changed(&changes, &ids, present))
+            asked.changed(page, &changes, &ids, present).await
         }
     }
 }
 
 pub(crate) async fn tags(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
-    let asked = Asked::of(app, request, "GET /product/tags").await?;
-    match asked.position(app).await? {
+    let (asked, mut page) = Asked::of(app, request, "GET /product/tags").await?;
+    loop {
+        let answer = tag_page(&asked, &page).await?;
+        if page.holds(&answer) {
+            return Ok(answer);
+        }
+    }
+}
+
+async fn tag_page(asked: &Asked<'_>, page: &Page<Position>) -> Result<Response<Body>, Problem> {
+    let (table, tenant) = (&asked.app.table, asked.tenant);
+    match &asked.from {
         Position::All { after, then } => {
-            let catalogue = app.table.catalogue(asked.tenant).await?;
-            let after: Option<TagId> = after.and_then(|after| after.parse().ok());
+            let catalogue = table.catalogue(tenant).await?;
+            let after = behind::<TagId>(after.as_deref())?;
             let mut rest = catalogue.tags().iter().filter(|tag| Some(tag.id) > after);
-            let tags: Vec<_> = rest.by_ref().take(asked.page.limit).collect();
+            let tags: Vec<_> = rest.by_ref().take(page.limit).collect();
             let after = tags.last().map(|tag| tag.id.to_string());
-            let next = rest.next().map(|_| Position::All { after, then });
+            let next = rest.next().map(|_| Position::All { after, then: *then });
             let items = tags.into_iter().map(view::tag).collect();
-            Ok(asked.view(items, next.as_ref(), then))
+            asked.view(page, items, next.as_ref(), *then).await
         }
         Position::Since(place) => {
             let wanted = |thing: &Thing| matches!(thing, Thing::Tag(_));
-            let changes = asked.changes(app, place, wanted).await?;
+            let changes = asked.changes(page, *place, wanted).await?;
             let ids = changes.things.iter().filter_map(|thing| match thing {
                 Thing::Tag(id) => Some(*id),
                 _ => None,
             });
             let ids: Vec<_> = ids.collect();
-            let found = app.table.tags_by_id(asked.tenant, &ids).await?;
+            let found = table.tags_by_id(tenant, &ids).await?;
             let present = found.iter().map(|tag| (tag.id, view::tag(tag))).collect();
-            Ok(asked.changed(&changes, &ids, present))
+            asked.changed(page, &changes, &ids, present).await
         }
     }
 }

@@ -33,7 +33,7 @@ pub enum Failed {
 
 /// Rivals at the same members: how often to look again.
 const LOOKS: usize = 20;
-/// Members of a page: of users with all that they may have, below the 1 MB of a query.
+/// Members of a page, or those of 1 MB when they have much.
 const PAGE: i32 = 200;
 
 /// A page that was walked over.
@@ -70,8 +70,7 @@ pub(crate) async fn page<T: Member>(
             .collect();
         let mut all = true;
         for part in changes.chunks(MOST_AT_ONCE) {
-            let entry = entry.clone().set("members", part.len());
-            if !app.table.mark(grant, &entry, part, catalogue.rules, now, entropy).await? {
+            if !app.table.mark(grant, entry, part, catalogue.rules, now, entropy).await? {
                 all = false;
                 break;
             }

@@ -63,6 +63,16 @@ struct Places {
     filter: &'static str,
 }
 
+impl Places {
+    /// The place of one of the ids: in a query they are one parameter.
+    fn id(&self, at: usize) -> String {
+        match self.ids {
+            "/ids" => format!("/ids/{at}"),
+            other => other.to_owned(),
+        }
+    }
+}
+
 const BODY: Places = Places { value: "/value", ids: "/ids", filter: "/filter/" };
 const QUERY: Places = Places { value: "?value", ids: "?ids", filter: "?" };
 
@@ -138,11 +148,11 @@ async fn at_once<T: Member>(
     app: &App,
     actor: &Actor,
     tag: &Tag,
-    (wanted, ids): (&Wanted, &[String]),
+    (wanted, said): (&Wanted, &[String]),
     assign: bool,
 ) -> Result<Response<Body>, Problem> {
     let grant = actor.may(Action::AssignTag)?;
-    let ids = read_ids::<T>(ids, &wanted.places)?;
+    let ids = read_ids::<T>(said, &wanted.places)?;
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     for _ in 0..LOOKS {
         // The number of the rules first: a value that is gone by then is found gone, and one that goes
@@ -156,7 +166,9 @@ async fn at_once<T: Member>(
         if there.len() < ids.len() {
             let lost = |id: &&T::Id| there.iter().all(|member| member.id() != **id);
             let faults = ids.iter().filter(lost).map(|id| {
-                FieldError::new(wanted.places.ids, "not_found", format!("There is no {id}."))
+                let at = said.iter().position(|said| said.parse().ok() == Some(*id));
+                let place = wanted.places.id(at.unwrap_or_default());
+                FieldError::new(place, "not_found", format!("There is no {id}."))
             });
             return Err(Problem::invalid(faults.collect()));
         }
@@ -169,7 +181,7 @@ async fn at_once<T: Member>(
             })
             .collect();
         let changed = changes.len();
-        let entry = entry(&present, value.text.as_str(), assign).set("members", changed);
+        let entry = entry(&present, value.text.as_str(), assign);
         if changed == 0 || app.table.mark(&grant, &entry, &changes, rules, now, entropy).await? {
             return Ok(answer::ok(&AssignedView { changed }));
         }
@@ -188,10 +200,7 @@ fn read_ids<T: Member>(ids: &[String], places: &Places) -> Result<Vec<T::Id>, Pr
         match id.parse() {
             Ok(id) => read.push(id),
             Err(_) => {
-                let place = match places.ids {
-                    "/ids" => format!("/ids/{at}"),
-                    other => other.to_owned(),
-                };
+                let place = places.id(at);
                 faults.push(FieldError::new(place, "not_found", "There is none of this id."));
             }
         }

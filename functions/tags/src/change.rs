@@ -1,6 +1,6 @@
 //! `PUT /tags/{id}`: other values, other rules.
 
-use crate::create::values;
+use crate::create::{rules, spelled_alike, values};
 use crate::read::{found, shown};
 use crate::tag_body::TagBody;
 use crate::{App, LOOKS, busy, requester};
@@ -40,9 +40,14 @@ pub(crate) async fn change(app: &App, request: &Request) -> Result<Response<Body
         }
         // Who is assigned what a static tag keeps has it still.
         let walk = (!lost.is_empty() || after.kind == Kind::Dynamic).then(|| requester(&actor));
-        let next = tagging.with_rules(walk.as_ref(), now);
+        let next = tagging.with_rules(walk.as_ref(), now).holding(Some(&before), Some(&after))?;
+        spelled_alike(app.table.catalogue(tenant).await?.as_ref(), &after)?;
         let entry = Entry::about("tag", &after.id).set("key", after.key.as_str());
-        let entry = entry.changed("values", values(&before), values(&after));
+        let entry = entry
+            .changed("values", values(&before), values(&after))
+            .set("rules", if rules(&before) == rules(&after) { "unchanged" } else { "changed" })
+            .personal("rules_before", rules(&before))
+            .personal("rules", rules(&after));
         let (tags, taggings) = ((&before, &after), (&tagging, &next));
         match app.table.change_tag(&grant, &entry, tags, taggings, now, entropy).await {
             Ok(()) => {

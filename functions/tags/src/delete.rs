@@ -1,13 +1,12 @@
 //! `DELETE /tags/{id}`
 
 use crate::change::{forced, refuse_used};
-use crate::create::values;
+use crate::create::{rules, values};
 use crate::read::found;
 use crate::{App, LOOKS, busy, requester};
 use belfry_api::{Body, Problem, Request, Response, answer};
 use belfry_domain::audit::Entry;
 use belfry_domain::policy::Action;
-use belfry_domain::tag::work::Tagging;
 use belfry_store::tags::NotTagged;
 
 pub(crate) async fn delete(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
@@ -21,13 +20,11 @@ pub(crate) async fn delete(app: &App, request: &Request) -> Result<Response<Body
             refuse_used(app.table.tag_counts(tenant).await?.of_tag(tag.number))?;
         }
         let before = app.table.tagging(tenant).await?;
-        let tags = before.tags.saturating_sub(1);
-        let after = Tagging { tags, ..before.with_rules(Some(&requester(&actor)), now) };
-        let entry = Entry::about("tag", &tag.id).set("key", tag.key.as_str()).changed(
-            "values",
-            values(&tag),
-            serde_json::Value::Null,
-        );
+        let after = before.with_rules(Some(&requester(&actor)), now).holding(Some(&tag), None)?;
+        let entry = Entry::about("tag", &tag.id)
+            .set("key", tag.key.as_str())
+            .changed("values", values(&tag), serde_json::Value::Null)
+            .personal("rules_before", rules(&tag));
         match app.table.delete_tag(&grant, &entry, &tag, (&before, &after), now, entropy).await {
             Ok(()) => {
                 app.ring(tenant).await;

@@ -3,7 +3,7 @@
 use crate::App;
 use crate::read::found;
 use crate::view::MemberView;
-use belfry_api::page::{Page, Query};
+use belfry_api::page::{Behind, Page, Query};
 use belfry_api::{Body, Problem, Request, Response, answer};
 use belfry_domain::account::User;
 use belfry_domain::application::Application;
@@ -12,13 +12,7 @@ use belfry_domain::policy::Action;
 use belfry_domain::tag::marks::Marks;
 use belfry_domain::tag::{Subject, Tag, TagValue};
 use belfry_store::tags::Member;
-use serde::{Deserialize, Serialize};
-
-/// The place of the last row.
-#[derive(Serialize, Deserialize)]
-struct Position {
-    after: String,
-}
+use serde::Serialize;
 
 #[derive(Serialize)]
 struct RowView<'a> {
@@ -31,7 +25,7 @@ pub(crate) async fn members(app: &App, request: &Request) -> Result<Response<Bod
     let actor = app.authenticator.actor(request).await?;
     let mut query = Query::of(request, "GET /tags/{id}/members");
     let value = query.text("value");
-    let page: Page<Position> = query.page()?;
+    let page: Page<Behind> = query.page()?;
     actor.may(Action::ReadTags)?;
     let tag = found(app, actor.tenant(), request).await?;
     let wanted: Marks = match &value {
@@ -59,17 +53,17 @@ async fn listed<T: Member>(
     app: &App,
     tag: &Tag,
     wanted: &Marks,
-    page: &Page<Position>,
+    page: &Page<Behind>,
 ) -> Result<Response<Body>, Problem>
 where
     for<'a> MemberView<'a>: From<&'a T>,
 {
-    let from = page.from.as_ref().map(|position| position.after.clone());
+    let from = page.after()?;
     let (found, after) = app.table.find_tagged::<T>(tag.tenant, wanted, from, page.limit).await?;
     let row = |member: &'_ T| {
         let own = tag.values.iter().filter(|value| member.marks().has(tag.mark(value)));
         own.map(|value| value.text.as_str()).collect::<Vec<_>>()
     };
     let rows = found.iter().map(|m| RowView { member: m.into(), values: row(m) }).collect();
-    Ok(answer::ok(&page.view(rows, after.map(|after| Position { after }).as_ref())))
+    Ok(answer::ok(&page.view(rows, after.map(|after| Behind { after }).as_ref())))
 }

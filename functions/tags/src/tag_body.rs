@@ -5,7 +5,7 @@ use belfry_api::fields::Fields;
 use belfry_domain::failure::FieldError;
 use belfry_domain::tag::rule::Rule;
 use belfry_domain::tag::{
-    Kind, MOST_RULE_BYTES, MOST_VALUES, NewTag, Subject, Tag, WantedValues, same,
+    Kind, MOST_RULE_BYTES, MOST_VALUES, NewTag, Subject, Tag, TagValue, WantedValues, same,
 };
 use belfry_domain::text::TagText;
 use serde::Deserialize;
@@ -49,7 +49,7 @@ impl TagBody {
             fields.fault("/version", "invalid", "A new tag has no version yet.");
         }
         let values = match (subject, kind) {
-            (Some(subject), Some(kind)) => self.values(subject, kind, &mut fields),
+            (Some(subject), Some(kind)) => self.values(subject, kind, &[], &mut fields),
             _ => None,
         };
         let new = || Some(NewTag { key: key?, applies_to: subject?, kind: kind?, values: values? });
@@ -73,11 +73,19 @@ impl TagBody {
                 fields.fault(pointer, "immutable", "This never changes: make another tag.");
             }
         }
-        let values = self.values(tag.applies_to, tag.kind, &mut fields);
+        let values = self.values(tag.applies_to, tag.kind, &tag.values, &mut fields);
         fields.finish(values)
     }
 
-    fn values(&self, subject: Subject, kind: Kind, fields: &mut Fields) -> Option<WantedValues> {
+    /// The values; each that is there is spelled as it is, because who keeps a copy of those who have
+    /// it hears only of members that change.
+    fn values(
+        &self,
+        subject: Subject,
+        kind: Kind,
+        there: &[TagValue],
+        fields: &mut Fields,
+    ) -> Option<WantedValues> {
         let named = self.values.iter().flatten().enumerate();
         let mut named: Vec<(String, &str)> =
             named.map(|(at, text)| (format!("/values/{at}"), text.as_str())).collect();
@@ -103,6 +111,11 @@ impl TagBody {
                 fields.fault(pointer, "duplicate", "The value is listed twice.");
                 good = false;
                 continue;
+            }
+            if there.iter().any(|value| same(&value.text, &text) && value.text != text) {
+                let detail = "How a value is spelled never changes: take it away and add another.";
+                fields.fault(pointer, "immutable", detail);
+                good = false;
             }
             values.push((text, None));
         }

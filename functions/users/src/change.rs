@@ -61,8 +61,8 @@ pub(crate) async fn change(app: &App, request: &Request) -> Result<Response<Body
         if after == before {
             return shown(app, &before).await;
         }
-        if before.id == caller.user.id && (after.role, after.status) != (before.role, before.status)
-        {
+        let own = |user: &User| (user.role, user.status, user.attributes.clone());
+        if before.id == caller.user.id && own(&after) != own(&before) {
             return Err(Unchangeable::OwnAccount.into());
         }
         if moves == Move::Enters && !counted {

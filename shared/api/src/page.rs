@@ -4,9 +4,9 @@ use crate::Problem;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use belfry_domain::failure::FieldError;
-use lambda_http::{Request, RequestExt as _};
-use serde::Serialize;
+use lambda_http::{Body, Request, RequestExt as _, Response};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Display;
 use std::str::FromStr;
@@ -164,12 +164,48 @@ pub struct PageView<T> {
     pub next_cursor: Option<String>,
 }
 
+/// The place of the last row of an index's page.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Behind {
+    /// Its sort key.
+    pub after: String,
+}
+
+impl Page<Behind> {
+    /// The sort key after which the page begins.
+    ///
+    /// # Errors
+    /// 400 for one that no row can have: somebody made it up, and the table would refuse it.
+    pub fn after(&self) -> Result<Option<String>, Problem> {
+        let after = self.from.as_ref().map(|from| from.after.clone());
+        if after.as_ref().is_some_and(|after| !(1..=1_024).contains(&after.len())) {
+            return Err(Problem::new(400, "cursor_invalid", "The cursor is not one of this list."));
+        }
+        Ok(after)
+    }
+}
+
+impl<P> Page<P> {
+    /// Whether an answer is short enough to be sent; when it is not, the page is one of half as many rows,
+    /// to be answered anew.
+    pub fn holds(&mut self, answer: &Response<Body>) -> bool {
+        let short = self.limit <= 1 || answer.body().len() <= MOST_BYTES;
+        if !short {
+            self.limit /= 2;
+        }
+        short
+    }
+}
+
 impl<P: Serialize> Page<P> {
     /// The answer, going on at `next`.
     pub fn view<T>(&self, items: Vec<T>, next: Option<&P>) -> PageView<T> {
         PageView { items, next_cursor: next.map(|position| encode(position, &self.context)) }
     }
 }
+
+/// Most bytes of an answer's text: one of a function has at most 6 MB as JSON, in which a quote takes two.
+pub const MOST_BYTES: usize = 4_500_000;
 
 /// A position as opaque text, good only where it is read in the same context.
 pub fn token<P: Serialize>(position: &P, context: &str) -> String {

@@ -122,8 +122,11 @@ const LIMIT: Parameter = query(
     || json!({"type": "integer", "minimum": 1, "maximum": 200}),
 );
 
-const CURSOR: Parameter =
-    query("cursor", "`next_cursor` of the page before.", || json!({"type": "string"}));
+const CURSOR: Parameter = query(
+    "cursor",
+    "`next_cursor` of the page before; the other parameters as there.",
+    || json!({"type": "string"}),
+);
 
 const FORCE: Parameter = query(
     "force",
@@ -1401,7 +1404,7 @@ pub const ROUTES: &[Route] = &[
             query("ids", "At most 80 ids, between commas.", || json!({"type": "string"})),
             query("all", "From everybody who has it.", || json!({"type": "boolean"})),
             query("role", "From users with this role.", schemas::role),
-            query("status", "From users with this status.", schemas::status),
+            query("status", "From users with this status.", schemas::live_status),
             query("source", "From users of this source.", schemas::source),
             query(
                 "two_factor",
@@ -1504,7 +1507,7 @@ pub const ROUTES: &[Route] = &[
         route: "GET /product/users",
         operation: "readUsers",
         summary: "All users that are not deleted, page by page, or those that changed since the last round, each as it is now. \
-                  Somebody may use an application when each of its tags is among the user's, by key and value.",
+                  An active user may use an application that has tags when each of them is among the user's, by key and value.",
         caller: Caller::Product,
         parameters: &[CHANGED_SINCE, LIMIT, CURSOR],
         body: None,

@@ -134,6 +134,11 @@ pub(crate) fn status() -> Value {
     one_of(Status::ALL.map(Status::name))
 }
 
+/// The status of a user that is not deleted.
+pub(crate) fn live_status() -> Value {
+    one_of(Status::ALL.into_iter().filter(|status| *status != Status::Archived).map(Status::name))
+}
+
 pub(crate) fn source() -> Value {
     one_of(Source::ALL.map(Source::name))
 }

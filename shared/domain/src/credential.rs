@@ -61,7 +61,7 @@ impl Reach {
     }
 }
 
-/// At most so many live credentials a product and [`Reach`]: two allow a rotation without a gap.
+/// At most so many live credentials a product, [`Reach`] and scope: two allow a rotation without a gap.
 pub const LIVE_LIMIT: usize = 2;
 
 /// "Last used" is written at most once in so long.
@@ -204,10 +204,10 @@ impl Credential {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotLicensed {
     /// The licence is over, its grace too, or it was taken away.
-    #[error("the licence for this product is over; renew it, and send the same again")]
+    #[error("the licence for this product is over; renew it, and try the same again")]
     Expired,
     /// The tenant is suspended.
-    #[error("the company is suspended; ask its vendor, and send the same again after that")]
+    #[error("the company is suspended; ask its vendor, and try the same again after that")]
     Suspended,
 }
 
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_wrong_expired_revoked_and_unscoped_are_one_answer() {
+    fn unknown_wrong_expired_and_revoked_are_one_answer_and_only_who_is_known_lacks_a_scope() {
         let write = Scope::TelemetryWrite;
         let (good, token) = issue(Term::Current { until: Some(at(2_000)) });
         let check = |found, now| Credential::check(found, &token, write, at(now));
@@ -364,10 +364,12 @@ mod tests {
         let wrong = Credential { secret_hash: Secret::from_bytes([9; 32]).hash(), ..good.clone() };
         let revoked = Credential { revoked_at: Some(at(1_001)), ..good.clone() };
         let unscoped = Credential { scopes: vec![Scope::DirectoryRead], ..good.clone() };
+        let lacks = NotAdmitted::Scope("telemetry:write");
+        assert_eq!(check(Some(unscoped.clone()), 1_500), Err(lacks));
         let cases =
-            [(None, 1_500), (Some(wrong), 1_500), (Some(revoked), 1_500), (Some(unscoped), 1_500)];
+            [(None, 1_500), (Some(wrong), 1_500), (Some(revoked), 1_500), (Some(unscoped), 2_000)];
         for (found, now) in cases.into_iter().chain([(Some(good), 2_000)]) {
-            assert_eq!(check(found, now), Err(NotAuthenticated));
+            assert_eq!(check(found, now), Err(NotAdmitted::Unknown(NotAuthenticated)));
         }
     }
 

@@ -7,6 +7,7 @@ use crate::telemetry::endpoint::Sign;
 use crate::telemetry::event::{EventType, Kind};
 use crate::telemetry::tally::{AgeRange, Tallies};
 use crate::telemetry::top::{List, TopList};
+use crate::text::folded;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -370,9 +371,11 @@ impl BlockedAccesses {
     /// How many to one application, and by how much that may be too high or, of one that no list
     /// names, too low: 0 when it is exact.
     pub fn of(&self, application: &str) -> (u64, u64) {
+        let wanted = folded(application);
         self.0.iter().fold((0, 0), |(count, error), list| {
-            let own = list.counts().get(application).copied().unwrap_or_default();
-            (count + own, error + list.error())
+            // No two applications of a tenant differ in case alone.
+            let own = list.counts().iter().filter(|(name, _)| folded(name) == wanted);
+            (count + own.map(|(_, count)| count).sum::<u64>(), error + list.error())
         })
     }
 }

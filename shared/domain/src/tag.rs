@@ -22,7 +22,12 @@ use rule::Rule;
 pub const MOST_TAGS: u32 = 500;
 /// Most values of a tag.
 pub const MOST_VALUES: usize = 50;
-/// Most bytes of a tag's rules as JSON, so that all tags of a tenant fit into a function's memory.
+/// Most values of all tags of a tenant: four bytes each in the item of whoever has them all.
+pub const MOST_VALUES_IN_ALL: u32 = 2_000;
+/// Most that the rules of a tenant may weigh (see [`rule::Rule::weight`]): what a function keeps of
+/// them.
+pub const MOST_WEIGHT: u32 = 512 * 1024;
+/// Most bytes of a tag's rules as JSON, so that a tag fits into an item and an audit record.
 pub const MOST_RULE_BYTES: usize = 16 * 1024;
 
 /// What a tag is put on.
@@ -140,7 +145,8 @@ pub struct Tag {
     pub values: Vec<TagValue>,
     /// Number of the next value.
     pub next_value: u16,
-    /// Number of the rules in which its membership last changed; see [`work::Tagging`].
+    /// Number of the rules in which its membership last changed, 0 when it never did by rules; see
+    /// [`work::Tagging`].
     pub rules: u64,
     /// When it was made.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
@@ -158,12 +164,21 @@ pub enum BadTag {
     /// As many as there may be.
     #[error("a company has at most {MOST_TAGS} tags; delete some first")]
     Limit,
+    /// All tags together have as many values as there may be.
+    #[error("all tags of a company have at most {MOST_VALUES_IN_ALL} values; take some away first")]
+    Values,
+    /// All rules together are as long as they may be.
+    #[error("the rules of all tags are too long together; shorten some first")]
+    Weight,
     /// The tenant has one with this key for the same subject.
     #[error("there is a tag with this key already")]
     Taken,
     /// Somebody or something has it.
     #[error("the tag value is in use {0} times; with force=true it is taken away from all of them")]
     InUse(i32),
+    /// Numbers of tags are never given twice, and there are no more.
+    #[error("the company has had too many tags in its life; change one of those there are")]
+    TagsWornOut,
     /// Numbers of values are never given twice, and there are no more.
     #[error("the tag has had too many values in its life; make another tag")]
     WornOut,
@@ -172,16 +187,16 @@ pub enum BadTag {
 impl Failure for BadTag {
     fn kind(&self) -> FailureKind {
         match self {
-            Self::Limit => FailureKind::Invalid,
+            Self::Limit | Self::Values | Self::Weight => FailureKind::Invalid,
             _ => FailureKind::Conflict,
         }
     }
     fn code(&self) -> &'static str {
         match self {
-            Self::Limit => "tag_limit",
+            Self::Limit | Self::Values | Self::Weight => "tag_limit",
             Self::Taken => "already_exists",
             Self::InUse(_) => "tag_in_use",
-            Self::WornOut => "tag_worn_out",
+            Self::TagsWornOut | Self::WornOut => "tag_worn_out",
         }
     }
 }
@@ -221,7 +236,7 @@ impl Tag {
             kind,
             values: Vec::new(),
             next_value: 0,
-            rules,
+            rules: 0,
             created_at: now,
             version: 0,
         };
@@ -258,9 +273,18 @@ impl Tag {
         let lost: Vec<_> = lost.cloned().collect();
         if next != *self || self.version == 0 {
             next.version = self.version.saturating_add(1);
-            next.rules = rules;
+            // Who is assigned what a static tag keeps has it still.
+            if next.kind == Kind::Dynamic || !lost.is_empty() {
+                next.rules = rules;
+            }
         }
         Ok((next, lost))
+    }
+
+    /// What its rules weigh.
+    pub fn weight(&self) -> u32 {
+        let rules = self.values.iter().filter_map(|value| value.rule.as_ref());
+        rules.map(Rule::weight).fold(0, u32::saturating_add)
     }
 
     /// What who has this value has.

@@ -19,8 +19,8 @@ pub mod record;
 /// Why a user cannot be changed so, whoever asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unchangeable {
-    /// One's own role or status, or oneself.
-    #[error("nobody changes their own role or status, or deletes themselves")]
+    /// One's own role, status or attributes, by which one may have tags; or oneself.
+    #[error("nobody changes their own role, status or attributes, or deletes themselves")]
     OwnAccount,
     /// The last super admin who is active.
     #[error("this is the last active super admin; appoint another one first")]
@@ -188,14 +188,18 @@ impl User {
         if let Some(number) = &wanted.phone {
             next.phone.clone_from(number);
         }
+        if next != *self {
+            self.source.lets_edit()?;
+        }
         for (name, text) in &wanted.attributes {
             match text {
                 Some(text) => next.attributes.insert(*name, text.clone()),
                 None => next.attributes.remove(name),
             };
         }
-        if next != *self {
-            self.source.lets_edit()?;
+        // A file has no column for them, so they are nobody's but the administrators'.
+        if next.attributes != self.attributes && self.source == Source::Directory {
+            return Err(Unchangeable::DirectoryNotEditable);
         }
         if let Some(active) = wanted.active {
             next.status = match (self.status, active) {

@@ -1,7 +1,7 @@
 //! The audit trail. A change and its record are one transaction: there is no other way to write an
 //! audited change.
 
-use crate::changes::{Effects, Touched, Traces};
+use crate::changes::{Effects, Rules, Touched, Traces};
 use crate::entity::{self, Entity};
 use crate::keys;
 use crate::table::{Item, StoreError, Table};
@@ -11,12 +11,12 @@ use belfry_domain::audit::{
     ANCHOR_KEPT, Access, Broken, Entry, Head, KEPT, Link, MOST_RECORDS, Personal, Record,
     StoredRecord, Trail, Verification, Walk, append,
 };
-use belfry_domain::id::{AuditId, TenantId};
+use belfry_domain::id::{AuditId, TagId, TenantId};
 use belfry_domain::policy::Grant;
 use belfry_domain::ports::Entropy;
 use belfry_domain::tag::catalogue::Catalogue;
 use belfry_domain::tag::marks::Counts;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -44,12 +44,22 @@ struct StoredHead {
     at: Timestamp,
     #[serde(default)]
     rules: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    edited: Option<TagId>,
+    #[serde(default)]
+    edited_version: u64,
 }
 
 impl StoredHead {
-    fn of(head: &Head, rules: u64) -> Self {
+    fn of(head: &Head, rules: Rules) -> Self {
         let Head { sequence, hash, at } = head.clone();
-        Self { sequence, hash, at, rules }
+        let Rules { rules, edited, edited_version } = rules;
+        Self { sequence, hash, at, rules, edited, edited_version }
+    }
+
+    const fn rules(&self) -> Rules {
+        let Self { rules, edited, edited_version, .. } = *self;
+        Rules { rules, edited, edited_version }
     }
 
     const fn head(&self) -> Head {
@@ -134,14 +144,14 @@ impl Table {
         for attempt in 0..TRIES {
             let stored: Option<StoredHead> =
                 entity::get(self, &keys::audit_head(grant.tenant())).await?;
-            let stored = stored.unwrap_or_else(|| StoredHead::of(&Head::EMPTY, 0));
+            let stored = stored.unwrap_or_else(|| StoredHead::of(&Head::EMPTY, Rules::default()));
             if effects.under.is_some_and(|under| under != stored.rules) {
                 return Err(Refused::Condition(own));
             }
             let head = stored.head();
             let link = append(&head, grant, entry, now, entropy)
                 .map_err(|error| StoreError::corrupt("an audit record", error))?;
-            let rules = effects.rules.unwrap_or(stored.rules);
+            let rules = effects.rules.unwrap_or(stored.rules());
             let after = (&link, StoredHead::of(&link.head, rules), effects.traces(entry));
             let whole = change.clone().and(written(grant.tenant(), &head, after, entry, now)?);
             match whole.run(self, entropy).await {
@@ -184,13 +194,48 @@ impl Table {
         Err(Refused::Store(StoreError::Unavailable("the rules of tags keep changing".into())))
     }
 
-    /// Number of a tenant's present rules of tags, and of its last change. 1 RRU.
+    /// A tenant's present rules of tags, and the chain's end. 1 RRU.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) async fn present_rules(&self, tenant: TenantId) -> Result<(u64, u64), StoreError> {
+    pub(crate) async fn present_rules(
+        &self,
+        tenant: TenantId,
+    ) -> Result<(Rules, Head), StoreError> {
         let head: Option<StoredHead> = entity::get(self, &keys::audit_head(tenant)).await?;
-        Ok(head.map_or((0, 0), |head| (head.rules, head.sequence)))
+        Ok(head.map_or((Rules::default(), Head::EMPTY), |head| (head.rules(), head.head())))
+    }
+
+    /// Number of the last change whose writes all show: those of one are made visible item by item, so
+    /// who reads its record may still read what it touched as it was before. 1 RRU, and while changes
+    /// go on those of a query of [`UNSETTLED`] records.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn settled(
+        &self,
+        tenant: TenantId,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let (_, head) = self.present_rules(tenant).await?;
+        let settles = |at: Timestamp| now.duration_since(at) >= SETTLING;
+        if settles(head.at) {
+            return Ok(head.sequence);
+        }
+        let (first, last) = (sort(1), sort(head.sequence));
+        let range = Range { first, last, backwards: true, limit: UNSETTLED };
+        let page = self.range(keys::audit_partition(tenant), &range, None).await?;
+        let mut oldest = head.sequence;
+        for item in page.items {
+            let (sk, stored) = entity::keyed::<Stored>(item)?;
+            let Some(number) = keys::audit_sequence(&sk) else { continue };
+            let at = serde_json::from_str::<At>(&stored.text);
+            if at.is_ok_and(|At { at }| settles(at)) {
+                return Ok(number);
+            }
+            oldest = number;
+        }
+        Ok(oldest.saturating_sub(1))
     }
 
     /// What the changes after number `after` touched and counted, in their order, one query's worth;
@@ -573,6 +618,18 @@ impl Table {
             .await?;
         answer.items.unwrap_or_default().into_iter().map(entity::value).collect()
     }
+}
+
+/// So long after it was made all writes of a change show: many times what a transaction takes.
+pub(crate) const SETTLING: SignedDuration = SignedDuration::from_secs(10);
+/// Changes of so long that are looked at; before them, whatever else, all show.
+const UNSETTLED: i32 = 64;
+
+/// When a record was made.
+#[derive(Deserialize)]
+struct At {
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    at: Timestamp,
 }
 
 /// A range of sort keys, both ends included, and how much of it to read.

@@ -2,12 +2,15 @@
 //! keeps a copy of users, applications and tags reads on from where it was. The audit trail is the
 //! feed: numbered without gaps, written in the same transaction, at no cost of its own.
 
+use crate::audit::SETTLING;
 use crate::entity;
 use crate::keys;
 use crate::table::{StoreError, Table};
 use belfry_domain::audit::Entry;
 use belfry_domain::id::{ApplicationId, TagId, TenantId, UserId};
+use belfry_domain::tag::Tag;
 use belfry_domain::tag::marks::{Counts, Marks};
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
 
@@ -98,8 +101,38 @@ pub(crate) struct Effects {
     pub counts: Counts,
     /// Number of the rules that it was worked out under; any, when absent.
     pub under: Option<u64>,
-    /// Number of the rules from now on, when it changes them.
-    pub rules: Option<u64>,
+    /// The rules from now on, when it changes them.
+    pub rules: Option<Rules>,
+}
+
+/// Which rules of tags a tenant has, as the one item says that every change passes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// Their number; 0 before the first tag.
+    pub rules: u64,
+    /// The tag whose change made them these.
+    pub edited: Option<TagId>,
+    /// Its version since then; 0 when it was deleted.
+    pub edited_version: u64,
+}
+
+impl Rules {
+    /// Those of this number, made by the change of a tag to this version.
+    pub(crate) const fn made_by(rules: u64, tag: TagId, version: u64) -> Self {
+        Self { rules, edited: Some(tag), edited_version: version }
+    }
+
+    /// Whether the change that made them shows in these tags: its writes become visible one by one,
+    /// and those of the one before it do before it begins.
+    pub(crate) fn show_in(&self, tags: &[Tag]) -> bool {
+        let Some(edited) = self.edited else { return true };
+        let found = tags.iter().find(|tag| tag.id == edited);
+        match (found, self.edited_version) {
+            (found, 0) => found.is_none(),
+            // One that is gone by now is found so with the next look at the rules.
+            (found, version) => found.is_some_and(|tag| tag.version >= version),
+        }
+    }
 }
 
 impl Effects {
@@ -151,19 +184,24 @@ pub enum NoChanges {
 }
 
 /// Changes of one read.
-const PORTION: i32 = 500;
+const PORTION: i32 = 100;
 
 impl Table {
-    /// The place behind everything that has happened by now. 1 RRU.
+    /// The place behind everything that shows by now: what happened in the last seconds may come after
+    /// it once more. 1 RRU, some more while changes go on.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn present_place(&self, tenant: TenantId) -> Result<Place, StoreError> {
-        Ok(Place { after: self.present_rules(tenant).await?.1, skip: 0 })
+    pub async fn settled_place(
+        &self,
+        tenant: TenantId,
+        now: Timestamp,
+    ) -> Result<Place, StoreError> {
+        Ok(Place { after: self.settled(tenant, now).await?, skip: 0 })
     }
 
     /// What was touched since a place, of what is `wanted`, at most `limit` of it. 1 RRU, and 1 per
-    /// 4 KB of at most 500 records.
+    /// 4 KB of at most 100 records.
     ///
     /// # Errors
     /// [`NoChanges`].
@@ -171,10 +209,11 @@ impl Table {
         &self,
         tenant: TenantId,
         from: Place,
-        limit: usize,
+        (limit, now): (usize, Timestamp),
         wanted: impl Fn(&Thing) -> bool,
     ) -> Result<Changes, NoChanges> {
-        let (_, last) = self.present_rules(tenant).await?;
+        let (_, head) = self.present_rules(tenant).await?;
+        let last = head.sequence;
         if from.after > last {
             return Err(NoChanges::Unknown);
         }
@@ -183,7 +222,13 @@ impl Table {
             return Ok(changes);
         }
         let traces = self.feed(tenant, from.after, PORTION).await?;
-        if traces.first().is_none_or(|(number, _)| *number != from.after.saturating_add(1)) {
+        // The table drops records that are over their time in any order.
+        if traces.is_empty() && now.duration_since(head.at) < SETTLING {
+            // The head shows, its record does not yet.
+            return Ok(changes);
+        }
+        let due = (from.after.saturating_add(1)..).zip(&traces);
+        if traces.is_empty() || due.into_iter().any(|(due, (number, _))| due != *number) {
             return Err(NoChanges::Expired);
         }
         for (number, (Touched(things), _)) in traces {
@@ -213,7 +258,7 @@ impl Table {
         &self,
         tenant: TenantId,
         ids: &[TagId],
-    ) -> Result<Vec<belfry_domain::tag::Tag>, StoreError> {
+    ) -> Result<Vec<Tag>, StoreError> {
         let wanted: Vec<_> = ids.iter().map(|id| keys::tag(tenant, *id)).collect();
         let mut found = entity::get_many(self, &wanted).await?;
         wanted.iter().filter_map(|key| found.take(key).transpose()).collect()

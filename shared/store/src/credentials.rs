@@ -190,6 +190,7 @@ impl Table {
         let until = credential.valid_until.map(|until| until.to_string());
         let entry = Entry::about("credential", &credential.id)
             .set("product", credential.product.name())
+            .set("scopes", credential.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>())
             .set("max_event_age_days", credential.max_event_age_days())
             .set("expires_at", until);
         let (tenant, product) = (grant.tenant(), credential.product);
@@ -201,8 +202,11 @@ impl Table {
             let credential = &Credential { accepted_until, over_seats, ..credential.clone() };
             let (roster, present) = self.rostered(tenant, product).await?;
             let live: Vec<_> = present.into_iter().filter(|present| present.is_live(now)).collect();
-            if live.iter().filter(|present| present.reach == credential.reach).count() >= LIVE_LIMIT
-            {
+            let alike = |present: &&Credential| {
+                let shared = |scope| present.scopes.contains(scope);
+                present.reach == credential.reach && credential.scopes.iter().any(shared)
+            };
+            if live.iter().filter(alike).count() >= LIVE_LIMIT {
                 return Err(CreateError::Limit);
             }
             let mut credentials: Vec<_> = live.iter().map(|present| present.id).collect();

@@ -1,17 +1,17 @@
 //! Tags in the table: each an item of its tenant. What users and applications have of them lies in
 //! their own items; how many have each value is told by the changes (see [`crate::changes`]).
 
-use crate::changes::{Effects, Thing};
+use crate::changes::{Effects, Rules, Thing};
 use crate::due;
 use crate::entity::{self, Entity};
 use crate::keys::{self, Due, Key};
 use crate::listing::{self, Listed};
 use crate::table::{Item, StoreError, Table};
-use crate::transaction::{Refused, Transaction, number, text};
+use crate::transaction::{Refused, TRIES, Transaction, number, text};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use belfry_domain::account::User;
 use belfry_domain::application::Application;
-use belfry_domain::audit::Entry;
+use belfry_domain::audit::{Entry, Head};
 use belfry_domain::id::{ApplicationId, TagId, TenantId, UserId};
 use belfry_domain::policy::Grant;
 use belfry_domain::ports::Entropy;
@@ -25,9 +25,11 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-/// Tenants whose tags a warm function keeps: of 500 tags with rules about 8 MB each at the very most.
-const TENANTS_KEPT: usize = 32;
+/// Tenants whose tags a warm function keeps. Their values and what their rules weigh are bounded, so they
+/// have a MB each at the very most.
+const TENANTS_KEPT: usize = 64;
 
 /// The tags that were read last, so that a warm function reads them again only when they changed.
 #[derive(Debug, Default)]
@@ -185,17 +187,26 @@ impl Table {
     /// # Errors
     /// [`StoreError`].
     pub async fn catalogue(&self, tenant: TenantId) -> Result<Arc<Catalogue>, StoreError> {
-        let (rules, _) = self.present_rules(tenant).await?;
-        let known = self.catalogues().get(tenant);
-        if let Some(known) = known.filter(|known| known.rules == rules) {
-            return Ok(known);
+        for attempt in 0..TRIES {
+            let (rules, _) = self.present_rules(tenant).await?;
+            let known = self.catalogues().get(tenant);
+            if let Some(known) = known.filter(|known| known.rules == rules.rules) {
+                return Ok(known);
+            }
+            // Read after their number: they may be newer than it says, and then nothing is written
+            // under it, and they are read again.
+            let tags = if rules.rules == 0 { Vec::new() } else { self.tags(tenant).await? };
+            if rules.show_in(&tags) {
+                let catalogue = Arc::new(Catalogue::new(rules.rules, tags));
+                self.catalogues().keep(tenant, catalogue.clone());
+                return Ok(catalogue);
+            }
+            tokio::time::sleep(Duration::from_millis(10 << attempt.min(6))).await;
         }
-        // Read after their number: they may be newer than it says, and then nothing is written under
-        // it, and they are read again.
-        let tags = if rules == 0 { Vec::new() } else { self.tags(tenant).await? };
-        let catalogue = Arc::new(Catalogue::new(rules, tags));
-        self.catalogues().keep(tenant, catalogue.clone());
-        Ok(catalogue)
+        Err(StoreError::corrupt(
+            keys::tenant_partition(tenant),
+            "the tag that changed last is lost",
+        ))
     }
 
     /// The tags of a tenant as this process read them last: for a change, which is not written under
@@ -274,11 +285,12 @@ impl Table {
             .create_value(&keys::tag(tag.tenant, tag.id), tag)?;
         if before.rules == 0 {
             // Nobody has a tag so far: counting begins here.
-            let (_, sequence) = self.present_rules(tag.tenant).await?;
+            let sequence = self.present_rules(tag.tenant).await?.1.sequence;
             let none = Counted { sequence, counts: Counts::default() };
             writes = writes.create_value(&keys::tag_counts(tag.tenant), &none)?;
         }
-        let effects = Effects { rules: Some(after.rules), ..Effects::default() };
+        let rules = Some(Rules::made_by(after.rules, tag.id, tag.version));
+        let effects = Effects { rules, ..Effects::default() };
         let writes = writes.and(beside);
         match self.commit_with(grant, entry, &effects, writes, now, entropy).await {
             Err(Refused::Condition(1)) => Err(NotTagged::Taken),
@@ -303,7 +315,8 @@ impl Table {
         let forms = (&entity::item(&key, before)?, entity::item(&key, after)?);
         let version = [(":version", number(before.version))];
         let writes = advanced(old, new)?.differ(key, forms, "#version = :version", version);
-        let effects = Effects { rules: Some(new.rules), ..Effects::default() };
+        let rules = Some(Rules::made_by(new.rules, after.id, after.version));
+        let effects = Effects { rules, ..Effects::default() };
         written(self.commit_with(grant, entry, &effects, writes, now, entropy).await)
     }
 
@@ -325,12 +338,13 @@ impl Table {
         let writes = advanced(before, after)?
             .delete(keys::tag(tag.tenant, tag.id), "#version = :version", version)
             .delete(keys::tag_key(tag.tenant, tag.applies_to, &tag.key), "#tag = :tag", mine);
-        let effects = Effects { rules: Some(after.rules), ..Effects::default() };
+        let effects =
+            Effects { rules: Some(Rules::made_by(after.rules, tag.id, 0)), ..Effects::default() };
         written(self.commit_with(grant, entry, &effects, writes, now, entropy).await)
     }
 
-    /// Writes other tag values of members, all or none, as worked out under the rules of a number.
-    /// False when a member or the rules changed meanwhile.
+    /// Writes other tag values of members, all or none, as worked out under the rules of a number, and
+    /// in the record their ids. False when a member or the rules changed meanwhile.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -345,6 +359,9 @@ impl Table {
     ) -> Result<bool, StoreError> {
         let mut effects = Effects { under: Some(under), ..Effects::default() };
         let mut writes = Transaction::new();
+        // Whose they are is what the trail is asked for; ids are no names.
+        let members: Vec<_> = changes.iter().map(|(member, _)| member.id().to_string()).collect();
+        let entry = &entry.clone().set("members", members);
         for (before, marks) in changes {
             let after = before.next().marked(marks.clone());
             effects.touched.push(before.thing());
@@ -436,25 +453,31 @@ impl Table {
     /// # Errors
     /// [`StoreError`].
     pub async fn tag_counts(&self, tenant: TenantId) -> Result<Counts, StoreError> {
-        let (rules, last) = self.present_rules(tenant).await?;
-        if rules == 0 {
+        let (rules, Head { sequence: last, .. }) = self.present_rules(tenant).await?;
+        if rules.rules == 0 {
             return Ok(Counts::default());
         }
         let stored: Option<Counted> = entity::get(self, &keys::tag_counts(tenant)).await?;
         let lost = || StoreError::corrupt(keys::tag_counts(tenant).pk, "tags without counts");
-        let Counted { sequence: base, mut counts } = stored.ok_or_else(lost)?;
+        let Counted { sequence: mut base, mut counts } = stored.ok_or_else(lost)?;
         let mut sequence = base;
         while sequence < last {
-            for (number, (_, more)) in self.feed(tenant, sequence, PAGE).await? {
+            let feed = self.feed(tenant, sequence, PAGE).await?;
+            if feed.is_empty() {
+                return self.recounted(tenant).await;
+            }
+            for (number, (_, more)) in feed {
                 if number != sequence.saturating_add(1) {
                     return self.recounted(tenant).await;
                 }
                 counts.merge(&more);
                 sequence = number;
             }
-        }
-        if sequence.saturating_sub(base) >= MOST_UNCOUNTED {
-            self.keep_counts(tenant, &Counted { sequence, counts: counts.clone() }).await?;
+            // With every part, so that who comes after a request that ran out of time goes on.
+            if sequence.saturating_sub(base) >= MOST_UNCOUNTED {
+                self.keep_counts(tenant, &Counted { sequence, counts: counts.clone() }).await?;
+                base = sequence;
+            }
         }
         Ok(counts)
     }
@@ -462,11 +485,11 @@ impl Table {
     /// Counts all members, when the changes since the last count are no longer kept.
     async fn recounted(&self, tenant: TenantId) -> Result<Counts, StoreError> {
         for _ in 0..RECOUNTS {
-            let (_, sequence) = self.present_rules(tenant).await?;
+            let sequence = self.audit_head(tenant).await?.sequence;
             let mut counts = self.counted::<User>(tenant).await?;
             counts.merge(&self.counted::<Application>(tenant).await?);
             // Else somebody changed while all were looked at, who may be counted as before or after.
-            if self.present_rules(tenant).await?.1 == sequence {
+            if self.audit_head(tenant).await?.sequence == sequence {
                 self.keep_counts(tenant, &Counted { sequence, counts: counts.clone() }).await?;
                 return Ok(counts);
             }

@@ -1,10 +1,12 @@
 //! Tenants with people in them, to start a test from.
 
 use crate::{EmbeddedTable, FakeClock, FakeSealer, LocalKey, MemoryDoorbell, SeededEntropy, ask};
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use belfry_api::auth::Tokens;
 use belfry_domain::account::{Factor, Identity, IdleLimit, Membership, Role, Source, Tenant, User};
-use belfry_domain::credential::{Credential, Scope, Term};
+use belfry_domain::attribute::UserAttribute;
+use belfry_domain::credential::{Credential, CredentialToken, Scope, Term};
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{CredentialId, IdentityId, TenantId, UserId};
 use belfry_domain::language::Language;
@@ -13,10 +15,11 @@ use belfry_domain::license::{IssuedKey, License, LicenseKind, ProductKey, Terms}
 use belfry_domain::outbox::Outgoing;
 use belfry_domain::password::{Password, PasswordHash};
 use belfry_domain::policy::{Action, Actor, Origin};
-use belfry_domain::ports::{Clock as _, Entropy};
+use belfry_domain::ports::{Clock as _, Day, Entropy};
 use belfry_domain::product::Product;
 use belfry_domain::session::{ClientInfo, RefreshToken, Session};
-use belfry_domain::telemetry::stream::Partitions;
+use belfry_domain::telemetry::stream::{Partitions, Stream};
+use belfry_domain::telemetry::top::{List, TopList};
 use belfry_domain::users::NewUser;
 use belfry_runtime::authenticate::Authenticator;
 use belfry_runtime::keys::Sealer as _;
@@ -146,6 +149,16 @@ impl World {
 
     /// A product credential, made by the store as an admin of the tenant makes it.
     pub async fn credential(&self, tenant: TenantId, product: Product) -> CredentialId {
+        self.credential_for(tenant, product, &[Scope::TelemetryWrite]).await.id
+    }
+
+    /// The same for these scopes, with its secret.
+    pub async fn credential_for(
+        &self,
+        tenant: TenantId,
+        product: Product,
+        scopes: &[Scope],
+    ) -> CredentialToken {
         let email =
             format!("{}@credentials.example", UserId::new(self.now(), self.entropy.as_ref()));
         let member = self.member(tenant, &email, Role::Admin).await;
@@ -158,16 +171,80 @@ impl World {
         let license = self.table().license(tenant, product).await.expect("the table answers");
         let (term, entropy) = (Term::Current { until: None }, self.entropy.as_ref());
         let license = license.expect("a licence");
-        let (credential, _) = Credential::issue(
-            tenant,
-            &license,
-            ([Scope::TelemetryWrite].into(), term),
-            now,
-            entropy,
-        );
+        let scopes = scopes.iter().copied().collect();
+        let (credential, token) = Credential::issue(tenant, &license, (scopes, term), now, entropy);
         let made = self.table().create_credential(&grant, &credential, None, entropy).await;
         made.expect("a credential");
-        credential.id
+        token
+    }
+
+    /// A user without a console, who is in no tag yet.
+    pub async fn user(
+        &self,
+        tenant: TenantId,
+        email: &str,
+        attributes: &[(UserAttribute, &str)],
+    ) -> User {
+        let own = |_| {
+            let own = attributes.iter().map(|(name, text)| (*name, (*text).to_owned()));
+            (email.to_owned(), own)
+        };
+        self.users(tenant, 1, own).await.remove(0)
+    }
+
+    /// So many users without a console, who are in no tag yet: the address and the attributes of each.
+    pub async fn users<A: IntoIterator<Item = (UserAttribute, String)>>(
+        &self,
+        tenant: TenantId,
+        count: usize,
+        what: impl Fn(usize) -> (String, A),
+    ) -> Vec<User> {
+        let (now, entropy) = (self.now(), self.entropy.as_ref());
+        let made = (0..count).map(|n| {
+            let (email, attributes) = what(n);
+            let attributes = attributes.into_iter();
+            let attributes =
+                attributes.map(|(name, text)| (name, text.parse().expect("an attribute")));
+            let new = NewUser {
+                first_name: "Kim".parse().expect("a name"),
+                last_name: "Berg".parse().expect("a name"),
+                email: email.parse().expect("an address"),
+                mobile: None,
+                phone: None,
+                attributes: attributes.collect(),
+                role: Role::User,
+                two_factor_required: false,
+            };
+            User::new(tenant, new, Source::Manual, None, now, entropy)
+        });
+        let made: Vec<_> = made.collect();
+        let items = made.iter().map(|user| users::item(user).expect("an item")).collect();
+        entity::put_many(&self.table(), items).await.expect("the table takes them");
+        let key = keys::tenant(tenant);
+        let mut counted: Tenant = self.get(&key).await.expect("a tenant");
+        counted.users += u32::try_from(count).expect("a number");
+        self.put(&key, &counted).await;
+        made
+    }
+
+    /// The top list of a stream and day, as `rollup` keeps it.
+    pub async fn top(&self, stream: Stream, day: Day, list: List, top: &TopList) {
+        let key = keys::top(stream, day, list);
+        let number = |n: &str| AttributeValue::N(n.to_owned());
+        let bytes = Blob::new(top.to_bytes().expect("a list"));
+        let table = self.table();
+        let call = table
+            .client()
+            .put_item()
+            .table_name(table.name())
+            .item("pk", AttributeValue::S(key.pk))
+            .item("sk", AttributeValue::S(key.sk))
+            .item("et", AttributeValue::S("top".to_owned()))
+            .item("v", number("1"))
+            .item("applied", number("1"))
+            .item("expires_at", number("4102444800"))
+            .item("list", AttributeValue::B(bytes));
+        call.send().await.expect("the table takes it");
     }
 
     /// Takes away what is at a key.

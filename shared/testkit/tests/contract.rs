@@ -9,7 +9,7 @@ mod house;
 mod licenses;
 mod siem;
 mod sign_up;
-mod tags;
+mod tag_routes;
 mod tenant;
 mod users;
 
@@ -50,7 +50,7 @@ async fn the_main_job_speaks_as_described() {
     users::all(&house, tenant).await;
     licenses::all(&house, tenant).await;
     sign_up::all(&house).await;
-    tags::all(&house, tenant).await;
+    tag_routes::all(&house, tenant).await;
     directory::all(&house, tenant).await;
     let token = ann_again(&house).await;
     log_out(&house, &token).await;

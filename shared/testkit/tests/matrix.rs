@@ -503,7 +503,7 @@ async fn target(
 async fn tagged(house: &House, boss: &Session, name: &str) -> Target {
     let tag =
         || json!({"key": "Team", "applies_to": "applications", "kind": "static", "values": ["x"]});
-    let application = || json!({"name": "Ledger", "host": "ledger.globex.com"});
+    let application = || json!({"name": "Ledger", "host": "ledger.example"});
     let of_tags = name.contains("/tags");
     let (create, new) =
         if of_tags { ("POST /tags", tag()) } else { ("POST /applications", application()) };
@@ -523,7 +523,7 @@ async fn tagged(house: &House, boss: &Session, name: &str) -> Target {
         "PUT /tags/{id}" => json!({"values": ["x", "y"], "version": 1}),
         "POST /tags/{id}/members" => json!({"value": "x", "filter": {}}),
         "PUT /applications/{id}" => {
-            json!({"name": "Ledger", "host": "books.globex.com", "version": 1})
+            json!({"name": "Ledger", "host": "books.example", "version": 1})
         }
         _ => Value::Null,
     };

@@ -1,8 +1,8 @@
 //! Schemas of tags, applications and what products read.
 
 use super::{
-    closed, count, flag, id, list, named, nullable, object, one_of, page, reference, role, source,
-    status, tag_kind, tag_subject, text, time, two_factor_state,
+    closed, count, flag, id, list, live_status, named, nullable, object, one_of, page, reference,
+    role, source, status, tag_kind, tag_subject, text, time, two_factor_state,
 };
 use belfry_domain::application::MOST_ATTRIBUTES;
 use belfry_domain::attribute::UserAttribute;
@@ -95,19 +95,19 @@ fn tag() -> Value {
     ])
 }
 
-fn member() -> Value {
-    json!({"oneOf": [
-        object([
-            ("id", id("usr")), ("email", text()), ("first_name", text()), ("last_name", text()),
-            ("status", status()),
-        ]),
-        object([("id", id("app")), ("name", text()), ("host", text())]),
-    ]})
-}
-
-/// A member with which of the tag's values it has.
-fn member_row() -> Value {
-    json!({"allOf": [reference("TagMember"), object([("values", list(text()))])]})
+/// Somebody or something that a tag is on; in a list of members with which of its values.
+fn member(more: &[(&'static str, Value)]) -> Value {
+    let user = [
+        ("id", id("usr")),
+        ("email", text()),
+        ("first_name", text()),
+        ("last_name", text()),
+        ("status", status()),
+    ];
+    let application = [("id", id("app")), ("name", text()), ("host", text())];
+    let more = || more.iter().cloned();
+    json!({"oneOf": [object(user.into_iter().chain(more())),
+        object(application.into_iter().chain(more()))]})
 }
 
 /// What clients say of a tag.
@@ -168,7 +168,7 @@ pub(crate) fn schemas() -> Map<String, Value> {
     ]);
     let filter = closed([
         ("role?", role()),
-        ("status?", status()),
+        ("status?", live_status()),
         ("source?", source()),
         ("two_factor?", two_factor_state()),
         ("category?", text()),
@@ -210,8 +210,8 @@ pub(crate) fn schemas() -> Map<String, Value> {
         ("CreateTag", closed(create)),
         ("ChangeTag", closed(change)),
         ("TagAssignment", assignment()),
-        ("TagMember", member()),
-        ("TagMemberPage", page(member_row())),
+        ("TagMember", member(&[])),
+        ("TagMemberPage", page(member(&[("values", list(text()))]))),
         ("TagAssigned", object([("changed", count())])),
         (
             "AssignTag",

@@ -142,7 +142,7 @@ impl Catalogue {
 }
 
 /// Whether somebody with these tag values may use an application with those: each of the
-/// application's is among the person's, by key and value.
+/// application's is among the person's, by key and value. Nobody may use one that has none.
 pub fn admits(person: &[Shown<'_>], application: &[Shown<'_>]) -> bool {
-    application.iter().all(|wanted| person.contains(wanted))
+    !application.is_empty() && application.iter().all(|wanted| person.contains(wanted))
 }

@@ -77,6 +77,16 @@ impl Rule {
         rule
     }
 
+    /// About so many bytes of memory it takes.
+    pub fn weight(&self) -> u32 {
+        let all = |rules: &[Self]| rules.iter().map(Self::weight).fold(64, u32::saturating_add);
+        match self {
+            Self::All(rules) | Self::Any(rules) => all(rules),
+            Self::Not(rule) => rule.weight().saturating_add(64),
+            Self::Is(condition) => condition.weight(),
+        }
+    }
+
     /// Whether it holds.
     pub fn matches(&self, facts: &Facts) -> bool {
         match self {
@@ -129,6 +139,17 @@ fn parts(name: &str, rules: &[Rule], part: impl Fn(&Rule) -> Value) -> Map<Strin
 }
 
 impl Condition {
+    fn weight(&self) -> u32 {
+        let literals = match &self.test {
+            Test::Eq(literal) | Test::Prefix(literal) => std::slice::from_ref(literal),
+            Test::In(literals) => literals,
+            Test::Exists(_) => &[],
+        };
+        let bytes = |literal: &Literal| literal.text.len() + literal.folded.len() + 80;
+        let bytes = literals.iter().map(bytes).fold(128, usize::saturating_add);
+        u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
+
     fn matches(&self, facts: &Facts) -> bool {
         let mut values = facts.folded(&self.attribute);
         match &self.test {

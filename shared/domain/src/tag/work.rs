@@ -1,8 +1,8 @@
 //! What is done in the background: bringing every user and application to new rules, and assigning a
 //! tag value to all that a filter lets pass.
 
-use super::Subject;
 use super::marks::Mark;
+use super::{BadTag, MOST_TAGS, MOST_VALUES_IN_ALL, MOST_WEIGHT, Subject, Tag};
 use crate::account::Role;
 use crate::id::{TagId, TenantId, UserId};
 use crate::policy::Origin;
@@ -56,6 +56,12 @@ pub struct Tagging {
     pub tenant: TenantId,
     /// How many tags there are.
     pub tags: u32,
+    /// How many values all of them have.
+    #[serde(default)]
+    pub values: u32,
+    /// What all their rules weigh; see [`Rule::weight`](super::rule::Rule::weight).
+    #[serde(default)]
+    pub weight: u32,
     /// How many applications there are.
     pub applications: u32,
     /// Number of the next tag.
@@ -111,6 +117,8 @@ impl Tagging {
         Self {
             tenant,
             tags: 0,
+            values: 0,
+            weight: 0,
             applications: 0,
             next_number: 1,
             rules: 0,
@@ -127,6 +135,32 @@ impl Tagging {
     #[must_use]
     pub fn changed(&self) -> Self {
         Self { version: self.version.saturating_add(1), ..self.clone() }
+    }
+
+    /// With one tag in place of another, or more, or less.
+    ///
+    /// # Errors
+    /// [`BadTag`] when that is more than there may be.
+    pub fn holding(&self, before: Option<&Tag>, after: Option<&Tag>) -> Result<Self, BadTag> {
+        let of = |tag: Option<&Tag>| {
+            tag.map_or((0, 0, 0), |tag| {
+                (1, u32::try_from(tag.values.len()).unwrap_or(u32::MAX), tag.weight())
+            })
+        };
+        let (less, more) = (of(before), of(after));
+        let sum = |held: u32, less: u32, more: u32| held.saturating_sub(less).saturating_add(more);
+        let tags = sum(self.tags, less.0, more.0);
+        let values = sum(self.values, less.1, more.1);
+        let weight = sum(self.weight, less.2, more.2);
+        if tags > MOST_TAGS && tags > self.tags {
+            Err(BadTag::Limit)
+        } else if values > MOST_VALUES_IN_ALL && values > self.values {
+            Err(BadTag::Values)
+        } else if weight > MOST_WEIGHT && weight > self.weight {
+            Err(BadTag::Weight)
+        } else {
+            Ok(Self { tags, values, weight, ..self.clone() })
+        }
     }
 
     /// With the next rules. When that changes who has a tag, everybody has to come to them.
@@ -299,6 +333,11 @@ impl Assignment {
     /// At its end.
     #[must_use]
     pub fn ended(&self, stage: Stage, now: Timestamp) -> Self {
-        Self { stage, finished_at: Some(now), ..self.clone() }
+        // Whom it was looked for by may be a name, and is of no use any longer.
+        let among = match &self.among {
+            Among::Users(filter) => Among::Users(Filter { search: None, ..filter.clone() }),
+            Among::Applications(filter) => Among::Applications(filter.clone()),
+        };
+        Self { stage, among, finished_at: Some(now), ..self.clone() }
     }
 }
