@@ -70,8 +70,12 @@ impl Route {
     pub fn problems(&self) -> BTreeMap<u16, String> {
         let mut problems: BTreeMap<_, _> =
             self.problems.iter().map(|(status, codes)| (*status, (*codes).to_owned())).collect();
-        if self.caller == Caller::Console {
-            let suspended = "tenant_suspended";
+        let closed = match self.caller {
+            Caller::Console => Some("tenant_suspended"),
+            Caller::Directory => Some("the provider is off, or the company suspended"),
+            _ => None,
+        };
+        if let Some(suspended) = closed {
             let forbidden = problems.entry(403).or_default();
             *forbidden = [forbidden.as_str(), suspended]
                 .into_iter()
@@ -2100,7 +2104,7 @@ pub const ROUTES: &[Route] = &[
         problems: &[
             (400, "invalidSyntax, invalidValue"),
             UNAUTHENTICATED,
-            (403, "switched off, suspended, or as many users as may be"),
+            (403, "as many users as may be"),
             (409, "uniqueness"),
             (415, "media type"),
         ],
@@ -2184,7 +2188,7 @@ pub const ROUTES: &[Route] = &[
         problems: &[
             (400, "invalidSyntax, invalidValue"),
             UNAUTHENTICATED,
-            (403, "switched off, suspended, or as many users as may be"),
+            (403, "as many users as may be"),
             (409, "uniqueness"),
             (415, "media type"),
         ],

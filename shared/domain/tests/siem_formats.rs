@@ -993,10 +993,10 @@ fn change() -> impl Strategy<Value = What> {
     let person = prop::option::of((known, from));
     (time(), actor, long(), kind, long(), changes, person).prop_map(
         |(at, actor, request_id, kind, id, changes, person)| {
-            let is_person = matches!(actor, Author::Person { .. });
+            let has_id = matches!(actor, Author::Person { .. } | Author::Directory { .. });
             let personal = person.map(|(mut values, (operator, address))| {
-                // A person has no operator.
-                let operator = operator.filter(|_| !is_person);
+                // A person or a directory has no operator.
+                let operator = operator.filter(|_| !has_id);
                 for (name, value) in [("operator", operator), ("source_address", address)] {
                     values.extend(value.map(|value| (name.to_owned(), value.into())));
                 }
