@@ -29,7 +29,7 @@ impl Copy {
         for list in Self::LISTS {
             let mut path = format!("/product/{list}?limit=50");
             if let Some(since) = self.since.get(list) {
-                path += &format!("&changed_since={since}");
+                path = format!("{path}&changed_since={since}");
             }
             let mut next = path.clone();
             loop {
@@ -42,14 +42,12 @@ impl Copy {
                         _ => rows.insert(id, row.clone()),
                     };
                 }
-                match page["next_cursor"].as_str() {
-                    Some(cursor) => next = format!("{path}&cursor={cursor}"),
-                    None => {
-                        let since = page["changed_since"].as_str().unwrap().to_owned();
-                        self.since.insert(list.to_owned(), since);
-                        break;
-                    }
-                }
+                let Some(cursor) = page["next_cursor"].as_str() else {
+                    let since = page["changed_since"].as_str().unwrap().to_owned();
+                    self.since.insert(list.to_owned(), since);
+                    break;
+                };
+                next = format!("{path}&cursor={cursor}");
             }
         }
     }

@@ -80,14 +80,13 @@ impl Asked<'_> {
         next: Option<&Position>,
         end: Place,
     ) -> Result<Response<Body>, Problem> {
-        let changed_since = match next {
-            Some(_) => None,
-            None => {
-                let now = self.app.clock.now();
-                let settled = self.app.table.settled_place(self.tenant, now).await?;
-                let end = if settled.after < end.after { settled } else { end };
-                Some(token(&end, &self.context))
-            }
+        let changed_since = if next.is_some() {
+            None
+        } else {
+            let now = self.app.clock.now();
+            let settled = self.app.table.settled_place(self.tenant, now).await?;
+            let end = if settled.after < end.after { settled } else { end };
+            Some(token(&end, &self.context))
         };
         let PageView { items, next_cursor } = page.view(items, next);
         Ok(answer::ok(&FeedView { items, next_cursor, changed_since }))
@@ -131,7 +130,7 @@ impl Asked<'_> {
 
 /// The id that a cursor names.
 fn behind<I: FromStr>(after: Option<&str>) -> Result<Option<I>, Problem> {
-    let id = after.map(|after| after.parse::<I>()).transpose();
+    let id = after.map(str::parse::<I>).transpose();
     id.map_err(|_| Problem::new(400, "cursor_invalid", "The cursor is not one of this list."))
 }
 

@@ -50,13 +50,13 @@ impl App {
                 Among::Users(filter) => {
                     let marks = |tags: &Catalogue, user: &User| {
                         let wanted = user.is_there() && filter.lets_pass(user);
-                        wanted.then(|| marked(tags, user, mark, assign))
+                        marked(tags, user, wanted, (mark, assign))
                     };
                     page::<User>(self, tenant, by, after, marks).await?
                 }
                 Among::Applications(filter) => {
                     let marks = |tags: &Catalogue, one: &Application| {
-                        filter.lets_pass(one).then(|| marked(tags, one, mark, assign))
+                        marked(tags, one, filter.lets_pass(one), (mark, assign))
                     };
                     page::<Application>(self, tenant, by, after, marks).await?
                 }
@@ -84,7 +84,17 @@ impl App {
     }
 }
 
-/// What a member shall have; nothing of a value that is gone by then.
-fn marked<T: Tagged>(tags: &Catalogue, member: &T, mark: Mark, assign: bool) -> Marks {
-    tags.marks(&member.marked(member.marks().with(mark, assign)))
+/// What a member shall have: as it is, when it is not among the wanted; nothing of a value that is gone
+/// by then.
+fn marked<T: Tagged>(
+    tags: &Catalogue,
+    member: &T,
+    wanted: bool,
+    (mark, assign): (Mark, bool),
+) -> Marks {
+    if wanted {
+        tags.marks(&member.marked(member.marks().with(mark, assign)))
+    } else {
+        member.marks().clone()
+    }
 }

@@ -87,6 +87,6 @@ impl App {
 }
 
 /// What a member has by the present rules.
-fn present<T: Tagged>(tags: &Catalogue, member: &T) -> Option<Marks> {
-    Some(tags.marks(member))
+fn present<T: Tagged>(tags: &Catalogue, member: &T) -> Marks {
+    tags.marks(member)
 }

@@ -44,13 +44,13 @@ pub(crate) struct Walked {
 }
 
 /// Walks over the page behind `after`: `marks` says which tags a member shall have, under the tags of
-/// the moment; none of it when it says none.
+/// the moment.
 pub(crate) async fn page<T: Member>(
     app: &App,
     tenant: TenantId,
     (grant, entry): (&Grant, &Entry),
     after: Option<&str>,
-    marks: impl Fn(&Catalogue, &T) -> Option<Marks>,
+    marks: impl Fn(&Catalogue, &T) -> Marks,
 ) -> Result<Walked, Failed> {
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     let mut ran = Ran::default();
@@ -64,7 +64,7 @@ pub(crate) async fn page<T: Member>(
         let changes: Vec<(T, Marks)> = members
             .into_iter()
             .filter_map(|(_, member)| {
-                let marks = marks(&catalogue, &member)?;
+                let marks = marks(&catalogue, &member);
                 (marks != *member.marks()).then_some((member, marks))
             })
             .collect();

@@ -180,10 +180,10 @@ async fn at_once<T: Member>(
                 (member, marks)
             })
             .collect();
-        let changed = changes.len();
+        let count = changes.len();
         let entry = entry(&present, value.text.as_str(), assign);
-        if changed == 0 || app.table.mark(&grant, &entry, &changes, rules, now, entropy).await? {
-            return Ok(answer::ok(&AssignedView { changed }));
+        if count == 0 || app.table.mark(&grant, &entry, &changes, rules, now, entropy).await? {
+            return Ok(answer::ok(&AssignedView { changed: count }));
         }
     }
     Err(busy())
@@ -197,12 +197,11 @@ fn read_ids<T: Member>(ids: &[String], places: &Places) -> Result<Vec<T::Id>, Pr
     let mut read = Vec::new();
     let mut faults = Vec::new();
     for (at, id) in ids.iter().enumerate() {
-        match id.parse() {
-            Ok(id) => read.push(id),
-            Err(_) => {
-                let place = places.id(at);
-                faults.push(FieldError::new(place, "not_found", "There is none of this id."));
-            }
+        if let Ok(id) = id.parse() {
+            read.push(id);
+        } else {
+            let detail = "There is none of this id.";
+            faults.push(FieldError::new(places.id(at), "not_found", detail));
         }
     }
     if !faults.is_empty() {

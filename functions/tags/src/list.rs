@@ -26,9 +26,9 @@ pub(crate) async fn list(app: &App, request: &Request) -> Result<Response<Body>,
     actor.may(Action::ReadTags)?;
     let tenant = actor.tenant();
     let (catalogue, tagging, counts) = tokio::try_join!(
-        app.table.catalogue(tenant),
-        app.table.tagging(tenant),
-        app.table.tag_counts(tenant),
+        Box::pin(app.table.catalogue(tenant)),
+        Box::pin(app.table.tagging(tenant)),
+        Box::pin(app.table.tag_counts(tenant)),
     )?;
     loop {
         let after = page.from.as_ref().map(|position| position.after);

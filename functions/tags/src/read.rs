@@ -26,9 +26,9 @@ pub(crate) async fn found(app: &App, tenant: TenantId, request: &Request) -> Res
 /// A tag with all that is known of it.
 pub(crate) async fn shown(app: &App, status: u16, tag: &Tag) -> Result<Response<Body>, Problem> {
     let (tagging, counts, assignment) = tokio::try_join!(
-        app.table.tagging(tag.tenant),
-        app.table.tag_counts(tag.tenant),
-        app.table.assignment(tag.tenant, tag.id),
+        Box::pin(app.table.tagging(tag.tenant)),
+        Box::pin(app.table.tag_counts(tag.tenant)),
+        Box::pin(app.table.assignment(tag.tenant, tag.id)),
     )?;
     let assignment = assignment.as_ref().map(|assignment| AssignmentView::of(assignment, tag));
     let view = WholeTagView { tag: TagView::of(tag, &tagging, &counts), assignment };

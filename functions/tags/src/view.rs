@@ -9,7 +9,7 @@ use belfry_domain::tag::catalogue::{Catalogue, Shown};
 use belfry_domain::tag::marks::Counts;
 use belfry_domain::tag::work::{Assignment, Evaluation, Tagging, Walk};
 use belfry_domain::tag::{Kind, Subject, Tag};
-use belfry_domain::text::AttributeText;
+use belfry_domain::text::{AttributeText, Category};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -189,7 +189,7 @@ impl<'a> ApplicationView<'a> {
             id: application.id,
             name: application.name.as_str(),
             host: application.host.as_str(),
-            category: application.category.as_ref().map(|category| category.as_str()),
+            category: application.category.as_ref().map(Category::as_str),
             attributes: &application.attributes,
             tags: catalogue.shown(&application.tags),
             blocked_accesses: BlockedView { count, error },

@@ -258,13 +258,12 @@ impl Tag {
         next.values.clear();
         for (text, rule) in values {
             let known = self.values.iter().find(|value| same(&value.text, &text));
-            let number = match known {
-                Some(value) => value.number,
-                None => {
-                    let number = next.next_value;
-                    next.next_value = number.checked_add(1).ok_or(BadTag::WornOut)?;
-                    number
-                }
+            let number = if let Some(value) = known {
+                value.number
+            } else {
+                let number = next.next_value;
+                next.next_value = number.checked_add(1).ok_or(BadTag::WornOut)?;
+                number
             };
             next.values.push(TagValue { number, text, rule });
         }

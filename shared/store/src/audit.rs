@@ -53,13 +53,13 @@ struct StoredHead {
 impl StoredHead {
     fn of(head: &Head, rules: Rules) -> Self {
         let Head { sequence, hash, at } = head.clone();
-        let Rules { rules, edited, edited_version } = rules;
+        let Rules { number: rules, edited, edited_version } = rules;
         Self { sequence, hash, at, rules, edited, edited_version }
     }
 
     const fn rules(&self) -> Rules {
-        let Self { rules, edited, edited_version, .. } = *self;
-        Rules { rules, edited, edited_version }
+        let Self { rules: number, edited, edited_version, .. } = *self;
+        Rules { number, edited, edited_version }
     }
 
     const fn head(&self) -> Head {
@@ -207,8 +207,8 @@ impl Table {
     }
 
     /// Number of the last change whose writes all show: those of one are made visible item by item, so
-    /// who reads its record may still read what it touched as it was before. 1 RRU, and while changes
-    /// go on those of a query of [`UNSETTLED`] records.
+    /// who reads its record may still read what it touched as it was before. All change the chain's
+    /// end, so each begins when the one before it is done: only the last can be so. 1 RRU.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -217,25 +217,9 @@ impl Table {
         tenant: TenantId,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let (_, head) = self.present_rules(tenant).await?;
-        let settles = |at: Timestamp| now.duration_since(at) >= SETTLING;
-        if settles(head.at) {
-            return Ok(head.sequence);
-        }
-        let (first, last) = (sort(1), sort(head.sequence));
-        let range = Range { first, last, backwards: true, limit: UNSETTLED };
-        let page = self.range(keys::audit_partition(tenant), &range, None).await?;
-        let mut oldest = head.sequence;
-        for item in page.items {
-            let (sk, stored) = entity::keyed::<Stored>(item)?;
-            let Some(number) = keys::audit_sequence(&sk) else { continue };
-            let at = serde_json::from_str::<At>(&stored.text);
-            if at.is_ok_and(|At { at }| settles(at)) {
-                return Ok(number);
-            }
-            oldest = number;
-        }
-        Ok(oldest.saturating_sub(1))
+        let (_, Head { sequence, at, .. }) = self.present_rules(tenant).await?;
+        let settled = now.duration_since(at) >= SETTLING;
+        Ok(sequence.saturating_sub(u64::from(!settled)))
     }
 
     /// What the changes after number `after` touched and counted, in their order, one query's worth;
@@ -622,16 +606,6 @@ impl Table {
 
 /// So long after it was made all writes of a change show: many times what a transaction takes.
 pub(crate) const SETTLING: SignedDuration = SignedDuration::from_secs(10);
-/// Changes of so long that are looked at; before them, whatever else, all show.
-const UNSETTLED: i32 = 64;
-
-/// When a record was made.
-#[derive(Deserialize)]
-struct At {
-    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
-    at: Timestamp,
-}
-
 /// A range of sort keys, both ends included, and how much of it to read.
 struct Range {
     first: String,

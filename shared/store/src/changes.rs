@@ -109,7 +109,7 @@ pub(crate) struct Effects {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
     /// Their number; 0 before the first tag.
-    pub rules: u64,
+    pub number: u64,
     /// The tag whose change made them these.
     pub edited: Option<TagId>,
     /// Its version since then; 0 when it was deleted.
@@ -118,8 +118,8 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// Those of this number, made by the change of a tag to this version.
-    pub(crate) const fn made_by(rules: u64, tag: TagId, version: u64) -> Self {
-        Self { rules, edited: Some(tag), edited_version: version }
+    pub(crate) const fn made_by(number: u64, tag: TagId, version: u64) -> Self {
+        Self { number, edited: Some(tag), edited_version: version }
     }
 
     /// Whether the change that made them shows in these tags: its writes become visible one by one,
@@ -187,8 +187,8 @@ pub enum NoChanges {
 const PORTION: i32 = 100;
 
 impl Table {
-    /// The place behind everything that shows by now: what happened in the last seconds may come after
-    /// it once more. 1 RRU, some more while changes go on.
+    /// The place behind everything that shows by now: what happened just now may come after it once more.
+    /// 1 RRU.
     ///
     /// # Errors
     /// [`StoreError`].

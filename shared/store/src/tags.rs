@@ -190,14 +190,14 @@ impl Table {
         for attempt in 0..TRIES {
             let (rules, _) = self.present_rules(tenant).await?;
             let known = self.catalogues().get(tenant);
-            if let Some(known) = known.filter(|known| known.rules == rules.rules) {
+            if let Some(known) = known.filter(|known| known.rules == rules.number) {
                 return Ok(known);
             }
             // Read after their number: they may be newer than it says, and then nothing is written
             // under it, and they are read again.
-            let tags = if rules.rules == 0 { Vec::new() } else { self.tags(tenant).await? };
+            let tags = if rules.number == 0 { Vec::new() } else { self.tags(tenant).await? };
             if rules.show_in(&tags) {
-                let catalogue = Arc::new(Catalogue::new(rules.rules, tags));
+                let catalogue = Arc::new(Catalogue::new(rules.number, tags));
                 self.catalogues().keep(tenant, catalogue.clone());
                 return Ok(catalogue);
             }
@@ -454,12 +454,12 @@ impl Table {
     /// [`StoreError`].
     pub async fn tag_counts(&self, tenant: TenantId) -> Result<Counts, StoreError> {
         let (rules, Head { sequence: last, .. }) = self.present_rules(tenant).await?;
-        if rules.rules == 0 {
+        if rules.number == 0 {
             return Ok(Counts::default());
         }
         let stored: Option<Counted> = entity::get(self, &keys::tag_counts(tenant)).await?;
-        let lost = || StoreError::corrupt(keys::tag_counts(tenant).pk, "tags without counts");
-        let Counted { sequence: mut base, mut counts } = stored.ok_or_else(lost)?;
+        let uncounted = || StoreError::corrupt(keys::tag_counts(tenant).pk, "tags without counts");
+        let Counted { sequence: mut base, mut counts } = stored.ok_or_else(uncounted)?;
         let mut sequence = base;
         while sequence < last {
             let feed = self.feed(tenant, sequence, PAGE).await?;

@@ -182,7 +182,7 @@ async fn the_list_is_filtered_and_in_the_order_of_names() {
     assert_eq!(faults([("tag_value", "money")]).await, ["?tag_value invalid"]);
     let page = house.must(house.ask(LIST).query("limit", 2)).await;
     let rest =
-        house.ask(LIST).query("limit", 3).query("cursor", &page["next_cursor"].as_str().unwrap());
+        house.ask(LIST).query("limit", 3).query("cursor", page["next_cursor"].as_str().unwrap());
     let rest = house.must(rest).await;
     assert_eq!(texts(&rest, "/name"), ["Shop", "Till", "Wiki"]);
 }

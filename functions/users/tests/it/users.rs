@@ -70,7 +70,7 @@ async fn a_user_without_a_console_is_active_at_once_and_is_mailed_nothing() {
     let expected = json!({"id": answer.at("/id"), "first_name": "Bob", "last_name": "Lee",
         "email": "bob@gmail.com", "mobile": "+919876543210", "phone": null, "role": "user",
         "status": "active", "source": "manual", "two_factor": {"required": false, "state": "off"},
-        "last_login_at": null, "created_at": "2026-11-22T12:00:00.000Z", "version": 1});
+        "attributes": {}, "groups": [], "role_pinned": false, "tags": [], "last_login_at": null, "created_at": "2026-11-22T12:00:00.000Z", "version": 1});
     assert_eq!(answer.json, expected);
     let user = stored(&world, tenant, answer.at("/id")).await;
     assert_eq!((user.identity, user.status, user.invitation), (None, Status::Active, None));

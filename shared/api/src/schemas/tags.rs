@@ -154,6 +154,33 @@ fn feed(present: Value, prefix: &str) -> Value {
     ])
 }
 
+/// A user as products see it.
+fn product_user() -> Value {
+    object([
+        ("id", id("usr")),
+        ("email", text()),
+        ("first_name", text()),
+        ("last_name", text()),
+        ("role", role()),
+        ("status", status()),
+        ("source", source()),
+        ("attributes", user_attributes(text())),
+        ("groups", list(text())),
+        ("tags", shown()),
+    ])
+}
+
+/// A tag as products see it.
+fn product_tag() -> Value {
+    object([
+        ("id", id("tag")),
+        ("key", text()),
+        ("values", list(text())),
+        ("applies_to", tag_subject()),
+        ("kind", tag_kind()),
+    ])
+}
+
 pub(crate) fn schemas() -> Map<String, Value> {
     let create = tag_body().into_iter().chain([
         ("key", value()),
@@ -173,25 +200,6 @@ pub(crate) fn schemas() -> Map<String, Value> {
         ("two_factor?", two_factor_state()),
         ("category?", text()),
         ("search?", text()),
-    ]);
-    let user = object([
-        ("id", id("usr")),
-        ("email", text()),
-        ("first_name", text()),
-        ("last_name", text()),
-        ("role", role()),
-        ("status", status()),
-        ("source", source()),
-        ("attributes", user_attributes(text())),
-        ("groups", list(text())),
-        ("tags", shown()),
-    ]);
-    let product_tag = object([
-        ("id", id("tag")),
-        ("key", text()),
-        ("values", list(text())),
-        ("applies_to", tag_subject()),
-        ("kind", tag_kind()),
     ]);
     let whole = application().into_iter().chain([
         (
@@ -253,8 +261,8 @@ pub(crate) fn schemas() -> Map<String, Value> {
         ("ApplicationPage", page(reference("Application"))),
         ("CreateApplication", closed(application_body())),
         ("ChangeApplication", closed(application_body().into_iter().chain([("version", count())]))),
-        ("ProductUsers", feed(user, "usr")),
-        ("ProductTags", feed(product_tag, "tag")),
+        ("ProductUsers", feed(product_user(), "usr")),
+        ("ProductTags", feed(product_tag(), "tag")),
         ("ProductApplications", feed(object(application()), "app")),
     ])
 }

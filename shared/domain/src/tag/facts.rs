@@ -4,7 +4,7 @@ use super::Subject;
 use crate::account::{Role, Source, User};
 use crate::application::{Application, AttributeName};
 use crate::attribute::UserAttribute;
-use crate::text::folded;
+use crate::text::{Category, folded};
 use std::fmt;
 
 /// An attribute that a rule names.
@@ -141,7 +141,7 @@ impl From<&Application> for Facts {
         let own = [
             (Attribute::Name, Some(application.name.as_str())),
             (Attribute::Host, Some(application.host.as_str())),
-            (Attribute::Category, application.category.as_ref().map(|text| text.as_str())),
+            (Attribute::Category, application.category.as_ref().map(Category::as_str)),
         ];
         let own = own.into_iter().filter_map(|(name, text)| Some((name, text?)));
         let custom = application.attributes.iter();

@@ -234,14 +234,16 @@ impl Reader<'_> {
     fn condition(&mut self, parts: &Map<String, Value>, pointer: &str) -> Option<Condition> {
         self.conditions += 1;
         let attribute = match parts.get("attribute") {
-            Some(Value::String(name)) => match Attribute::named(name, self.subject) {
-                Some(attribute) => Some(attribute),
-                None => {
+            Some(Value::String(name)) => {
+                let attribute = Attribute::named(name, self.subject);
+                if attribute.is_none() {
                     let known = Attribute::names(self.subject);
                     let detail = format!("There is no such attribute here; there are {known}.");
-                    self.fault(&format!("{pointer}/attribute"), "unknown_attribute", &detail)
+                    let place = format!("{pointer}/attribute");
+                    self.fault::<()>(&place, "unknown_attribute", &detail);
                 }
-            },
+                attribute
+            }
             Some(_) => {
                 let place = format!("{pointer}/attribute");
                 self.fault(&place, "invalid", "This is the name of an attribute.")

@@ -116,6 +116,8 @@ async fn each_stands_in_the_tables_description() {
 /// What products read.
 async fn products(house: &House, warm: &Counted, rows: &mut Vec<String>, ids: &[String]) {
     let reader = house.reader().await;
+    // Nothing has happened for a while.
+    house.wait(11).await;
     let product = |route: &str| ask(route).bearer(&reader);
     warm.row("", product("GET /product/tags")).await;
     let page = product("GET /product/users").query("limit", 200);

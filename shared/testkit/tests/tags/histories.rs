@@ -146,20 +146,32 @@ fn values() -> impl Strategy<Value = Vec<(usize, Value, Value)>> {
     })
 }
 
-pub(crate) fn op() -> impl Strategy<Value = Op> {
+/// What changes tags and who is assigned them, and the work that follows.
+fn of_tags() -> impl Strategy<Value = Op> {
+    let often = || prop::bool::weighted(0.7);
+    prop_oneof![
+        3 => (often(), any::<bool>(), 0..KEYS.len(), values())
+            .prop_map(|(users, dynamic, key, values)| Op::CreateTag { users, dynamic, key, values }),
+        4 => (any::<usize>(), values(), often())
+            .prop_map(|(tag, values, force)| Op::EditTag { tag, values, force }),
+        1 => (any::<usize>(), often()).prop_map(|(tag, force)| Op::DeleteTag { tag, force }),
+        1 => (any::<usize>(), any::<usize>(), prop::option::of(0..5_usize), often())
+            .prop_map(|(tag, value, by, assign)| Op::Filter { tag, value, by, assign }),
+        10 => Just(Op::Ring),
+        1 => Just(Op::Sweep),
+    ]
+}
+
+/// What changes members.
+fn of_members() -> impl Strategy<Value = Op> {
     let some = || prop::option::of(0..WORDS.len());
     let role = || prop_oneof![3 => Just(4_usize), 2 => 0..ROLES.len()];
+    let often = || prop::bool::weighted(0.7);
     prop_oneof![
-        3 => (prop::bool::weighted(0.7), any::<bool>(), 0..KEYS.len(), values())
-            .prop_map(|(users, dynamic, key, values)| Op::CreateTag { users, dynamic, key, values }),
-        3 => (any::<usize>(), values(), prop::bool::weighted(0.7))
-            .prop_map(|(tag, values, force)| Op::EditTag { tag, values, force }),
-        1 => (any::<usize>(), prop::bool::weighted(0.7))
-            .prop_map(|(tag, force)| Op::DeleteTag { tag, force }),
-        4 => (role(), 0..2_usize, some(), some()).prop_map(|(role, domain, department, title)| {
+        3 => (role(), 0..2_usize, some(), some()).prop_map(|(role, domain, department, title)| {
             Op::CreateUser { role, domain, department, title }
         }),
-        5 => (any::<usize>(), some(), some(), prop::option::of(role())).prop_map(
+        6 => (any::<usize>(), some(), some(), prop::option::of(role())).prop_map(
             |(user, department, title, role)| Op::EditUser { user, department, title, role }
         ),
         1 => any::<usize>().prop_map(|user| Op::DeleteUser { user }),
@@ -171,27 +183,33 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
             }
         ),
         1 => any::<usize>().prop_map(|application| Op::DeleteApplication { application }),
-        3 => (any::<usize>(), any::<usize>(), prop::collection::vec(any::<usize>(), 1..4),
-            prop::bool::weighted(0.7)).prop_map(|(tag, value, members, assign)| {
+        4 => (any::<usize>(), any::<usize>(), prop::collection::vec(any::<usize>(), 1..4), often())
+            .prop_map(|(tag, value, members, assign)| {
                 Op::Assign { tag, value, members, assign }
             }),
-        1 => (any::<usize>(), any::<usize>(), prop::option::of(0..5_usize),
-            prop::bool::weighted(0.7))
-            .prop_map(|(tag, value, by, assign)| Op::Filter { tag, value, by, assign }),
-        4 => Just(Op::Ring),
-        1 => Just(Op::Sweep),
     ]
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![of_tags(), of_members()]
+}
+
+fn step(op: impl Strategy<Value = Op>) -> impl Strategy<Value = Step> {
     prop_oneof![
-        12 => (0..PLACES, 0..3_usize, op())
+        12 => (0..PLACES, 0..3_usize, op)
             .prop_map(|(place, with, op)| Step::Start { place, with, op }),
-        12 => prop::collection::vec(any::<usize>(), 1..16).prop_map(|calls| Step::Go { calls }),
+        14 => prop::collection::vec(any::<usize>(), 1..8).prop_map(|calls| Step::Go { calls }),
         2 => any::<usize>().prop_map(|call| Step::Break { call }),
         1 => (0..PLACES).prop_map(|place| Step::Kill { place }),
         1 => Just(Step::Wait),
     ]
+}
+
+/// A history: steps of all kinds, after which all work is done; and steps by members alone, after which
+/// there is none to do.
+fn story(steps: std::ops::Range<usize>) -> impl Strategy<Value = (Vec<Step>, Vec<Step>)> {
+    let whole = prop::collection::vec(step(op()), steps);
+    (whole, prop::collection::vec(step(of_members()), 0..20))
 }
 
 /// What a process is at.
@@ -258,6 +276,7 @@ fn nth<T>(list: &[T], n: usize) -> Option<&T> {
 
 impl Asking {
     /// What an operation asks for now; none when there is nothing that it could be about.
+    #[expect(clippy::too_many_lines, reason = "one request after the other")]
     fn asked(&mut self, house: &House, op: &Op, now: &Snapshot) -> Option<(Kind, Ask)> {
         let word = |n: &Option<usize>| n.map(|n| WORDS[n]);
         let attributes = |department: &Option<usize>, title: &Option<usize>| json!({"department": word(department), "title": word(title)});
@@ -614,14 +633,20 @@ impl History {
         self.look().await;
     }
 
-    async fn finish(mut self) {
+    /// Everybody comes to an end; what they leave for later is done, if there may be any.
+    async fn settle(&mut self, work: bool) {
         for place in 0..PLACES {
             self.end(place).await;
         }
-        self.gate.open();
-        self.house.work().await;
-        self.look().await;
+        if work {
+            self.house.work().await;
+            self.look().await;
+        }
         assert!(self.asking.pending.is_none());
+        self.check().await;
+    }
+
+    async fn check(&self) {
         let now = self.now().await;
         let Snapshot { users, applications, .. } = &now;
         for (member, of_users) in
@@ -646,7 +671,8 @@ impl History {
         }
         let mut counts = Counts::default();
         for ((tag, value), count) in now.counts() {
-            counts.add(Mark { tag: tag as u16, value: value as u16 }, count);
+            let mark = Mark { tag: tag.try_into().unwrap(), value: value.try_into().unwrap() };
+            counts.add(mark, count);
         }
         let table = self.house.world.table();
         assert_eq!(table.tag_counts(self.house.tenant).await.unwrap(), counts);
@@ -671,7 +697,7 @@ fn application(name: usize, category: Option<&str>, zone: Option<&str>) -> Value
     body
 }
 
-fn history(users: usize, steps: &[Step]) {
+fn history(users: usize, (steps, rest): &(Vec<Step>, Vec<Step>)) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -682,45 +708,46 @@ fn history(users: usize, steps: &[Step]) {
         for step in steps {
             history.step(step).await;
         }
-        history.finish().await;
+        history.settle(true).await;
+        for step in rest {
+            history.step(step).await;
+        }
+        history.settle(false).await;
     });
 }
 
-/// How many histories each test has; more of them by hand, by this variable.
+/// How many histories each test has; more of them by hand, by `PROPTEST_CASES`.
 fn cases(usual: u32) -> ProptestConfig {
-    let asked = std::env::var("HISTORIES").ok().and_then(|text| text.parse().ok());
-    ProptestConfig {
-        cases: asked.unwrap_or(usual),
-        failure_persistence: None,
-        max_shrink_iters: 300,
-        ..ProptestConfig::default()
+    let config = ProptestConfig::default();
+    // What proptest has when nobody says otherwise.
+    let cases = if config.cases == 256 { usual } else { config.cases };
+    ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 300, ..config }
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn everybody_has_in_the_end_what_the_rules_say(story in story(10..50)) {
+        history(6, &story);
     }
 }
 
 proptest! {
-    #![proptest_config(cases(150))]
+    #![proptest_config(cases(100))]
 
     #[test]
-    fn everybody_has_in_the_end_what_the_rules_say(
-        steps in prop::collection::vec(step(), 10..50),
-    ) {
-        history(0, &steps);
-    }
-
-    #[test]
-    fn everybody_has_in_the_end_what_the_rules_say_after_longer_histories(
-        steps in prop::collection::vec(step(), 50..120),
-    ) {
-        history(0, &steps);
+    fn so_it_is_after_longer_histories(story in story(50..120)) {
+        history(6, &story);
     }
 }
 
 proptest! {
-    #![proptest_config(cases(12))]
+    #![proptest_config(cases(10))]
 
     /// More members than a page of the walk and than a transaction.
     #[test]
-    fn so_have_many(steps in prop::collection::vec(step(), 20..60)) {
-        history(230, &steps);
+    fn so_have_many(story in story(20..60)) {
+        history(230, &story);
     }
 }

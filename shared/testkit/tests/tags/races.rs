@@ -58,7 +58,7 @@ fn spawn(functions: &Arc<Functions>, asked: Ask) -> tokio::task::JoinHandle<Answ
 async fn until_it_writes(gate: &Turnstile) -> usize {
     loop {
         let held = gate.settle().await;
-        let first = held.first().expect("it writes once");
+        let first = held.first().unwrap();
         if first.call.operation == "TransactWriteItems" {
             return first.ticket;
         }
@@ -201,7 +201,7 @@ async fn two_workers_at_one_walk_do_no_harm() {
         house.work().await;
         let records = records(&house).await;
         // Each page once: 80, 80 and what is left of those that change.
-        let changed: u64 = records.iter().map(|record| members(record)).sum();
+        let changed: u64 = records.iter().map(members).sum();
         assert_eq!(changed, users as u64 / 2, "nobody twice");
         all_right(&house, &|_| false).await;
     }
