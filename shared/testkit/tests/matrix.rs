@@ -541,7 +541,7 @@ async fn directories(house: &House, boss: &Session, name: &str) -> Target {
     let (of, new) = if name.contains("/Groups") {
         ("Groups", json!({"displayName": "Staff"}))
     } else {
-        ("Users", scim_user("ann"))
+        ("Users", scim_user("pushed"))
     };
     let id = match name {
         "GET /scim/v2/ResourceTypes/{id}" => "User".to_owned(),
