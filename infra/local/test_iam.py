@@ -32,6 +32,8 @@ FUNCTIONS = {
     "tags": ("Tags", "tags"),
     "tagging": ("Tagging", "tags"),
     "product": ("Product", "tags"),
+    "directory": ("Directory", "directory"),
+    "directory-sync": ("DirectorySync", "directory"),
     "licenses": ("Licenses", "licenses"),
     "onboarding": ("Onboarding", "sign_up"),
     "license-watch": ("LicenseWatch", "licenses"),
@@ -55,6 +57,8 @@ SERVICE = {
     "ingest": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "tags": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "product": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
+    "directory": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
+    "directory-sync": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "tagging": {
         "Logs": "logs:CreateLogStream logs:PutLogEvents",
         "Rings": "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes",

@@ -66,6 +66,11 @@ impl Actor {
         self.send(request.body(body.into())).await
     }
 
+    /// Where the API is.
+    pub(crate) fn url(&self) -> &str {
+        &self.stack.api
+    }
+
     /// A request to be dressed up by the test.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.stack.api));
@@ -142,8 +147,21 @@ impl Answer {
         if !self.body.is_empty() {
             assert_eq!(self.header("cache-control"), "no-store", "{self}");
         }
-        if self.status >= 400 {
+        if self.header("content-type") == "application/scim+json" {
+            self.check_scim();
+        } else if self.status >= 400 {
             self.check_problem();
+        }
+    }
+
+    /// RFC 7644, section 3.12.
+    fn check_scim(&self) {
+        let body = self.json();
+        let schemas = body["schemas"].as_array().map_or(0, Vec::len);
+        assert!(schemas > 0, "no schemas: {self}");
+        if self.status >= 400 {
+            assert_eq!(body["status"], self.status.to_string(), "{self}");
+            assert!(body["detail"].is_string(), "no detail: {self}");
         }
     }
 

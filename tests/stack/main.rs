@@ -15,6 +15,8 @@ mod dashboard;
 #[cfg(test)]
 mod dead_letters;
 #[cfg(test)]
+mod directory;
+#[cfg(test)]
 mod endpoints;
 #[cfg(test)]
 mod event;

@@ -16,6 +16,7 @@ pub(crate) fn user(user: &User, catalogue: &Catalogue) -> Value {
         "status": user.status,
         "source": user.source,
         "attributes": user.attributes,
+        "groups": user.groups,
         "tags": catalogue.shown(&user.tags),
     })
 }

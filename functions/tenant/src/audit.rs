@@ -74,7 +74,7 @@ impl Filter {
             Row::Change(record) => {
                 let actor = match record.actor {
                     Author::Person { id, .. } => Some(id),
-                    Author::BackOffice | Author::MailedLink => None,
+                    Author::Directory { .. } | Author::BackOffice | Author::MailedLink => None,
                 };
                 (actor, record.action.as_str(), Some(record.entity.id.as_str()))
             }

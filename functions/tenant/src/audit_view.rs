@@ -28,7 +28,7 @@ pub(crate) struct AuditView<'a> {
 #[derive(Serialize)]
 struct ActorView {
     kind: &'static str,
-    id: Option<UserId>,
+    id: Option<String>,
     role: Option<Role>,
 }
 
@@ -52,7 +52,10 @@ impl<'a> AuditView<'a> {
             at: answer::time(record.at),
             actor: Some(match record.actor {
                 Author::Person { id, role } => {
-                    ActorView { kind: "person", id: Some(id), role: Some(role) }
+                    ActorView { kind: "person", id: Some(id.to_string()), role: Some(role) }
+                }
+                Author::Directory { id } => {
+                    ActorView { kind: "directory", id: Some(id.to_string()), role: None }
                 }
                 Author::BackOffice => ActorView { kind: "back_office", id: None, role: None },
                 Author::MailedLink => ActorView { kind: "mailed_link", id: None, role: None },
@@ -69,7 +72,7 @@ impl<'a> AuditView<'a> {
 
     /// An access. Who it was is not proven when it failed, and the role is not known.
     pub(crate) fn access(access: &'a Access) -> Self {
-        let actor = |id| ActorView { kind: "person", id: Some(id), role: None };
+        let actor = |id: UserId| ActorView { kind: "person", id: Some(id.to_string()), role: None };
         Self {
             id: access.id,
             sequence: None,

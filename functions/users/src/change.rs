@@ -2,17 +2,19 @@
 
 use crate::App;
 use crate::attributes::attributes;
-use crate::target::{LOOKS, Person, busy, present};
-use crate::view::{UserView, changed};
+use crate::target::{LOOKS, busy, present};
+use crate::view::UserView;
 use belfry_api::fields::Fields;
 use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::account::{Role, Status, User};
 use belfry_domain::business_email::{NOT_BUSINESS, is_business};
 use belfry_domain::failure::FieldError;
 use belfry_domain::policy::{Action, Grant};
+use belfry_domain::users::record::changed;
 use belfry_domain::users::{Move, Unchangeable, Wanted};
 use belfry_runtime::authenticate::Caller;
 use belfry_runtime::invite::Inviter;
+use belfry_runtime::leaving::Leaving;
 use belfry_store::transaction::Transaction;
 use belfry_store::users::{NotWritten, PersonMove};
 use serde::Deserialize;
@@ -32,6 +34,8 @@ struct ChangeBody {
     attributes: BTreeMap<String, Option<String>>,
     role: Option<String>,
     status: Option<String>,
+    /// Whether its directory's groups leave its role alone.
+    role_pinned: Option<bool>,
     /// Never changes; named to say so.
     email: Option<Value>,
     /// The version that was seen.
@@ -119,11 +123,11 @@ async fn write(
             PersonMove::Enters(invite)
         }
         Move::Leaves => {
-            leaving = Person::leaving(app, before).await?;
+            leaving = Leaving::of(&app.table, before).await?;
             if let Some(person) = &leaving {
                 entry = person.recorded(entry);
             }
-            leaving.as_ref().map_or(PersonMove::Stays, Person::leaves)
+            leaving.as_ref().map_or(PersonMove::Stays, Leaving::leaves)
         }
     };
     let (users, person) = ((before, &after), (person, Transaction::new()));
@@ -139,7 +143,7 @@ async fn write(
 
 fn parse(body: &ChangeBody) -> Result<Wanted, Problem> {
     let mut fields = Fields::new();
-    let mut wanted = Wanted::default();
+    let mut wanted = Wanted { role_pinned: body.role_pinned, ..Wanted::default() };
     if let Some(text) = &body.first_name {
         wanted.first_name = fields.read("/first_name", text);
     }

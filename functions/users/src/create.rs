@@ -4,7 +4,7 @@
 use crate::App;
 use crate::attributes::attributes;
 use crate::target::{LOOKS, busy};
-use crate::view::{UserView, about};
+use crate::view::UserView;
 use belfry_api::fields::Fields;
 use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::account::{MOST_USERS, Role, Source, User};
@@ -12,6 +12,7 @@ use belfry_domain::business_email::{NOT_BUSINESS, is_business};
 use belfry_domain::policy::{Action, Grant};
 use belfry_domain::text::Telephone;
 use belfry_domain::users::NewUser;
+use belfry_domain::users::record;
 use belfry_runtime::authenticate::Caller;
 use belfry_runtime::invite::Inviter;
 use belfry_store::idempotency;
@@ -104,11 +105,7 @@ async fn added(
             let user = User::new(tenant.id, new.clone(), Source::Manual, None, now, entropy);
             (user, None, None)
         };
-        let entry = about(&user)
-            .set("role", user.role.name())
-            .set("status", user.status.name())
-            .set("source", user.source.name())
-            .set("two_factor_required", user.two_factor_required);
+        let entry = record::added(&user);
         let once = digest.map(|digest| idempotency::once(tenant.id, caller.user.id, digest, now));
         let beside = once.transpose()?.unwrap_or_default();
         let member = NewMember { user: user.clone(), invite };

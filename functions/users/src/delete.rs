@@ -2,12 +2,13 @@
 //! kept for the audit trail.
 
 use crate::App;
-use crate::target::{LOOKS, Person, busy, present};
-use crate::view::about;
+use crate::target::{LOOKS, busy, present};
 use belfry_api::page::Query;
 use belfry_api::{Body, Problem, Request, Response, answer};
 use belfry_domain::policy::Action;
 use belfry_domain::users::Unchangeable;
+use belfry_domain::users::record::about;
+use belfry_runtime::leaving::Leaving;
 use belfry_store::users::{NotWritten, PersonMove};
 
 pub(crate) async fn delete(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
@@ -26,8 +27,8 @@ pub(crate) async fn delete(app: &App, request: &Request) -> Result<Response<Body
             return Err(Problem::stale(before.version));
         }
         let after = before.archived()?;
-        let leaving = Person::leaving(app, &before).await?;
-        let person = leaving.as_ref().map_or(PersonMove::Stays, Person::leaves);
+        let leaving = Leaving::of(&app.table, &before).await?;
+        let person = leaving.as_ref().map_or(PersonMove::Stays, Leaving::leaves);
         let mut entry = about(&before)
             .changed("status", before.status.name(), after.status.name())
             .set("role", before.role.name());

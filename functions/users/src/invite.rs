@@ -2,10 +2,10 @@
 
 use crate::App;
 use crate::target::{LOOKS, busy, present};
-use crate::view::about;
 use belfry_api::{Body, Problem, Request, Response, answer};
 use belfry_domain::account::{Status, User};
 use belfry_domain::policy::Action;
+use belfry_domain::users::record::about;
 use belfry_runtime::invite::Inviter;
 use serde::Serialize;
 

@@ -3,12 +3,9 @@
 use crate::App;
 use belfry_api::{Problem, Request, request};
 use belfry_domain::account::{Identity, Membership, Role, Status, Tenant, User};
-use belfry_domain::audit::Entry;
 use belfry_domain::id::UserId;
 use belfry_runtime::authenticate::Caller;
-use belfry_runtime::invite::lost;
 use belfry_runtime::reset;
-use belfry_store::users::PersonMove;
 
 /// Somebody else at the console of the caller's tenant.
 pub(crate) struct Target {
@@ -63,37 +60,6 @@ pub(crate) async fn present(
     let id: UserId = request::path(request, "id")?;
     let user = app.table.user(caller.tenant.id, id).await?;
     user.filter(|user| user.status != Status::Archived).ok_or_else(Problem::not_found)
-}
-
-/// A person who ceases to be a member: as it is, and as it becomes.
-pub(crate) struct Person {
-    before: Identity,
-    after: Identity,
-}
-
-impl Person {
-    /// The person of a user who leaves; none when there is none, or the invitation was never accepted.
-    /// Whose last membership it was has nothing left to log in with.
-    pub(crate) async fn leaving(app: &App, user: &User) -> Result<Option<Self>, Problem> {
-        let Some(id) = user.identity.filter(|_| user.status != Status::Invited) else {
-            return Ok(None);
-        };
-        let before = app.table.identity(id).await?.ok_or_else(|| lost(id))?;
-        let memberships = app.table.memberships(id).await?;
-        let elsewhere = memberships.iter().any(|membership| membership.tenant != user.tenant);
-        let after = if elsewhere { before.changed() } else { before.forgotten() };
-        Ok(Some(Self { before, after }))
-    }
-
-    /// Says in the record whether the person has nothing left to log in with.
-    pub(crate) fn recorded(&self, entry: Entry) -> Entry {
-        let forgotten = self.before.password.is_some() && self.after.password.is_none();
-        if forgotten { entry.set("password_and_second_factor", "forgotten") } else { entry }
-    }
-
-    pub(crate) const fn leaves(&self) -> PersonMove<'_> {
-        PersonMove::Leaves(&self.before, &self.after)
-    }
 }
 
 /// Two at once kept changing the same user.

@@ -14,7 +14,7 @@ use crate::vendor_key;
 use crate::workspace::Workspace;
 
 /// The functions of template.yaml: crate, folder and binary are of one name.
-const FUNCTIONS: [&str; 17] = [
+const FUNCTIONS: [&str; 19] = [
     "auth",
     "users",
     "user-import",
@@ -31,6 +31,8 @@ const FUNCTIONS: [&str; 17] = [
     "siem-forward",
     "tags",
     "tagging",
+    "directory",
+    "directory-sync",
     "product",
 ];
 

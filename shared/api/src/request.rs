@@ -26,6 +26,21 @@ pub fn request_id(request: &Request) -> String {
     .unwrap_or_default()
 }
 
+/// The URL of the API as the caller reaches it, stage included, without a slash at its end: only ever
+/// from the gateway's context, never from a header.
+pub fn base(request: &Request) -> String {
+    let Some(RequestContext::ApiGatewayV1(context)) = request.request_context_ref() else {
+        return String::new();
+    };
+    let domain = context.domain_name.as_deref().unwrap_or_default();
+    // What stands before the resource: the stage, or a custom domain's mapping.
+    let path = context.path.as_deref().unwrap_or_default();
+    let resource = context.resource_path.as_deref().unwrap_or_default();
+    let fixed = resource.split('{').next().unwrap_or_default().trim_end_matches('/');
+    let before = path.find(fixed).and_then(|at| path.get(..at)).unwrap_or_default();
+    if domain.is_empty() { before.to_owned() } else { format!("https://{domain}{before}") }
+}
+
 /// The caller's address: only ever from the gateway's context, never from a header.
 pub fn source_address(request: &Request) -> Option<String> {
     match request.request_context_ref() {

@@ -25,6 +25,8 @@ pub enum Caller {
     Product,
     /// A receiver that asks, with the token of its SIEM destination.
     Puller,
+    /// A directory, with the token of its identity provider. What it is told is SCIM, errors too.
+    Directory,
 }
 
 /// A parameter of the query or a header.
@@ -68,8 +70,12 @@ impl Route {
     pub fn problems(&self) -> BTreeMap<u16, String> {
         let mut problems: BTreeMap<_, _> =
             self.problems.iter().map(|(status, codes)| (*status, (*codes).to_owned())).collect();
-        if self.caller == Caller::Console {
-            let suspended = "tenant_suspended";
+        let closed = match self.caller {
+            Caller::Console => Some("tenant_suspended"),
+            Caller::Directory => Some("the provider is off, or the company suspended"),
+            _ => None,
+        };
+        if let Some(suspended) = closed {
             let forbidden = problems.entry(403).or_default();
             *forbidden = [forbidden.as_str(), suspended]
                 .into_iter()
@@ -82,6 +88,9 @@ impl Route {
 }
 
 const JSON: &str = "application/json";
+
+/// Of SCIM's bodies; as [`JSON`] they are taken too.
+const SCIM: &str = belfry_domain::scim::MEDIA_TYPE;
 
 const BROWSER: Parameter = Parameter {
     name: "X-Belfry-Client",
@@ -148,6 +157,32 @@ const FEED_PROBLEMS: &[(u16, &str)] = &[
     (410, "changes_expired"),
     (422, "invalid"),
 ];
+
+const FILTER: Parameter = query(
+    "filter",
+    "Who is wanted (RFC 7644, section 3.4.2.2): all operators, `and`, `or`, `not`, value paths.",
+    || json!({"type": "string", "maxLength": 2048}),
+);
+
+const START_INDEX: Parameter =
+    query("startIndex", "Place of the first one, from 1.", || json!({"type": "integer"}));
+
+const COUNT: Parameter =
+    query("count", "Most of a page; at most 200.", || json!({"type": "integer"}));
+
+const ATTRIBUTES: Parameter =
+    query("attributes", "Only these, with commas between them.", || json!({"type": "string"}));
+
+const EXCLUDED: Parameter =
+    query("excludedAttributes", "All but these.", || json!({"type": "string"}));
+
+/// How a list of SCIM is asked for.
+const SCIM_LIST: &[Parameter] = &[FILTER, START_INDEX, COUNT, ATTRIBUTES, EXCLUDED];
+
+/// How one resource of SCIM is asked for.
+const SCIM_ONE: &[Parameter] = &[ATTRIBUTES, EXCLUDED];
+
+const UNAUTHENTICATED: (u16, &str) = (401, "unauthenticated");
 
 const fn query(name: &'static str, description: &'static str, schema: fn() -> Value) -> Parameter {
     Parameter { name, place: "query", description, schema }
@@ -571,7 +606,8 @@ pub const ROUTES: &[Route] = &[
             (
                 409,
                 "version_conflict, own_account, last_super_admin, csv_not_editable, \
-                 directory_not_editable, directory_status, not_activated, user_deactivated",
+                 directory_not_editable, directory_status, not_activated, user_deactivated, \
+                 not_of_directory",
             ),
             (415, "unsupported_media_type"),
             (422, "invalid"),
@@ -1717,6 +1753,502 @@ pub const ROUTES: &[Route] = &[
             (422, "invalid"),
         ],
     },
+    Route {
+        function: "directory",
+        route: "GET /identity-providers",
+        operation: "listProviders",
+        summary: "The directories that the company's users come from; there are at most five.",
+        caller: Caller::Console,
+        parameters: &[BACKGROUND],
+        body: None,
+        answers: &[(200, Some("ProviderPage"))],
+        problems: &[UNAUTHENTICATED, (422, "invalid")],
+    },
+    Route {
+        function: "directory",
+        route: "POST /identity-providers",
+        operation: "createProvider",
+        summary: "Adds a directory, which pushes its users by SCIM 2.0; its token is shown this once.",
+        caller: Caller::Console,
+        parameters: &[IDEMPOTENCY_KEY],
+        body: Some((JSON, "CreateProvider")),
+        answers: &[(201, Some("NewProvider"))],
+        problems: &[
+            (400, "malformed"),
+            UNAUTHENTICATED,
+            (403, "forbidden, confirmation_required"),
+            (409, "provider_limit, name_taken, already_created"),
+            (415, "unsupported_media_type"),
+            (422, "invalid"),
+        ],
+    },
+    Route {
+        function: "directory",
+        route: "GET /identity-providers/{id}",
+        operation: "getProvider",
+        summary: "A directory, and how far work on its users is.",
+        caller: Caller::Console,
+        parameters: &[BACKGROUND],
+        body: None,
+        answers: &[(200, Some("Provider"))],
+        problems: &[UNAUTHENTICATED, (404, "not_found")],
+    },
+    Route {
+        function: "directory",
+        route: "PUT /identity-providers/{id}",
+        operation: "changeProvider",
+        summary: "Changes a directory's settings. When they say otherwise who gets what, its users are brought to them in the background.",
+        caller: Caller::Console,
+        parameters: &[],
+        body: Some((JSON, "ChangeProvider")),
+        answers: &[(200, Some("Provider"))],
+        problems: &[
+            (400, "malformed"),
+            UNAUTHENTICATED,
+            (403, "forbidden, confirmation_required"),
+            (404, "not_found"),
+            (409, "version_conflict, name_taken, provider_deleting"),
+            (415, "unsupported_media_type"),
+            (422, "invalid"),
+        ],
+    },
+    Route {
+        function: "directory",
+        route: "DELETE /identity-providers/{id}",
+        operation: "deleteProvider",
+        summary: "Deletes a directory. Its tokens are good for nothing at once; its users follow in the background, and it goes after them. Super admins stay.",
+        caller: Caller::Console,
+        parameters: &[query(
+            "users",
+            "What becomes of its users: deleted, or as if added by hand.",
+            || json!({"enum": ["archive", "keep_as_manual"]}),
+        )],
+        body: None,
+        answers: &[(202, Some("Provider"))],
+        problems: &[
+            UNAUTHENTICATED,
+            (403, "forbidden, confirmation_required"),
+            (404, "not_found"),
+            (409, "provider_deleting"),
+            (422, "invalid"),
+        ],
+    },
+    Route {
+        function: "directory",
+        route: "POST /identity-providers/{id}/token",
+        operation: "rotateProviderToken",
+        summary: "Makes another token, shown this once. The present one stays good for a while; there are never more than two.",
+        caller: Caller::Console,
+        parameters: &[],
+        body: Some((JSON, "RotateToken")),
+        answers: &[(201, Some("NewProviderToken"))],
+        problems: &[
+            (400, "malformed"),
+            UNAUTHENTICATED,
+            (403, "forbidden, confirmation_required"),
+            (404, "not_found"),
+            (409, "provider_deleting"),
+            (415, "unsupported_media_type"),
+            (422, "invalid"),
+        ],
+    },
+    Route {
+        function: "directory",
+        route: "POST /identity-providers/{id}/sync",
+        operation: "syncProvider",
+        summary: "Brings all users of a directory to what it said last and to its settings, in the background.",
+        caller: Caller::Console,
+        parameters: &[],
+        body: None,
+        answers: &[(202, Some("Provider"))],
+        problems: &[
+            UNAUTHENTICATED,
+            (403, "forbidden, confirmation_required"),
+            (404, "not_found"),
+            (409, "provider_deleting, version_conflict"),
+        ],
+    },
+    Route {
+        function: "directory",
+        route: "GET /scim/v2/ServiceProviderConfig",
+        operation: "scimConfig",
+        summary: "What the SCIM server can (RFC 7644, section 4).",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(200, Some("ScimResource"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "GET /scim/v2/ResourceTypes",
+        operation: "scimResourceTypes",
+        summary: "Users and groups.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(200, Some("ScimResource"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "GET /scim/v2/ResourceTypes/{id}",
+        operation: "scimResourceType",
+        summary: "One of them.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(200, Some("ScimResource"))],
+        problems: &[UNAUTHENTICATED, (404, "not found")],
+    },
+    Route {
+        function: "directory",
+        route: "GET /scim/v2/Schemas",
+        operation: "scimSchemas",
+        summary: "What is kept of users and groups.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(200, Some("ScimResource"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "GET /scim/v2/Schemas/{id}",
+        operation: "scimSchema",
+        summary: "One of them.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(200, Some("ScimResource"))],
+        problems: &[UNAUTHENTICATED, (404, "not found")],
+    },
+    Route {
+        function: "directory",
+        route: "POST /scim/v2/ServiceProviderConfig",
+        operation: "scimPostServiceProviderConfig",
+        summary: "Not allowed: this is only read.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(405, Some("ScimError"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "PUT /scim/v2/ServiceProviderConfig",
+        operation: "scimPutServiceProviderConfig",
+        summary: "Not allowed: this is only read.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(405, Some("ScimError"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "PATCH /scim/v2/ServiceProviderConfig",
+        operation: "scimPatchServiceProviderConfig",
+        summary: "Not allowed: this is only read.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(405, Some("ScimError"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "DELETE /scim/v2/ServiceProviderConfig",
+        operation: "scimDeleteServiceProviderConfig",
+        summary: "Not allowed: this is only read.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(405, Some("ScimError"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "POST /scim/v2/ResourceTypes",
+        operation: "scimPostResourceTypes",
+        summary: "Not allowed: this is only read.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(405, Some("ScimError"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "PUT /scim/v2/ResourceTypes",
+        operation: "scimPutResourceTypes",
+        summary: "Not allowed: this is only read.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(405, Some("ScimError"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "PATCH /scim/v2/ResourceTypes",
+        operation: "scimPatchResourceTypes",
+        summary: "Not allowed: this is only read.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(405, Some("ScimError"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "DELETE /scim/v2/ResourceTypes",
+        operation: "scimDeleteResourceTypes",
+        summary: "Not allowed: this is only read.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(405, Some("ScimError"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "POST /scim/v2/Schemas",
+        operation: "scimPostSchemas",
+        summary: "Not allowed: this is only read.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(405, Some("ScimError"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "PUT /scim/v2/Schemas",
+        operation: "scimPutSchemas",
+        summary: "Not allowed: this is only read.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(405, Some("ScimError"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "PATCH /scim/v2/Schemas",
+        operation: "scimPatchSchemas",
+        summary: "Not allowed: this is only read.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(405, Some("ScimError"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "DELETE /scim/v2/Schemas",
+        operation: "scimDeleteSchemas",
+        summary: "Not allowed: this is only read.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(405, Some("ScimError"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "POST /scim/v2/.search",
+        operation: "scimSearch",
+        summary: "Users and groups at once, users first (RFC 7644, section 3.4.3).",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: Some((SCIM, "ScimSearch")),
+        answers: &[(200, Some("ScimResource"))],
+        problems: &[
+            (400, "invalidSyntax, invalidFilter, invalidValue"),
+            UNAUTHENTICATED,
+            (415, "media type"),
+        ],
+    },
+    Route {
+        function: "directory",
+        route: "GET /scim/v2/{id}",
+        operation: "scimUnknown",
+        summary: "There is nothing else.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(404, Some("ScimError"))],
+        problems: &[UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "GET /scim/v2/Users",
+        operation: "scimListUsers",
+        summary: "The users of the directory, one page.",
+        caller: Caller::Directory,
+        parameters: SCIM_LIST,
+        body: None,
+        answers: &[(200, Some("ScimResource"))],
+        problems: &[(400, "invalidFilter, invalidValue"), UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "POST /scim/v2/Users",
+        operation: "scimCreateUser",
+        summary: "Makes a user. One that was deactivated returns so.",
+        caller: Caller::Directory,
+        parameters: SCIM_ONE,
+        body: Some((SCIM, "ScimUser")),
+        answers: &[(201, Some("ScimResource"))],
+        problems: &[
+            (400, "invalidSyntax, invalidValue"),
+            UNAUTHENTICATED,
+            (403, "as many users as may be"),
+            (409, "uniqueness"),
+            (415, "media type"),
+        ],
+    },
+    Route {
+        function: "directory",
+        route: "GET /scim/v2/Users/{id}",
+        operation: "scimGetUser",
+        summary: "A user.",
+        caller: Caller::Directory,
+        parameters: SCIM_ONE,
+        body: None,
+        answers: &[(200, Some("ScimResource"))],
+        problems: &[UNAUTHENTICATED, (404, "not found")],
+    },
+    Route {
+        function: "directory",
+        route: "PUT /scim/v2/Users/{id}",
+        operation: "scimReplaceUser",
+        summary: "Replaces a user.",
+        caller: Caller::Directory,
+        parameters: SCIM_ONE,
+        body: Some((SCIM, "ScimUser")),
+        answers: &[(200, Some("ScimResource"))],
+        problems: &[
+            (400, "invalidSyntax, invalidValue, mutability"),
+            UNAUTHENTICATED,
+            (404, "not found"),
+            (409, "uniqueness"),
+            (415, "media type"),
+        ],
+    },
+    Route {
+        function: "directory",
+        route: "PATCH /scim/v2/Users/{id}",
+        operation: "scimPatchUser",
+        summary: "Changes a user: all operations or none.",
+        caller: Caller::Directory,
+        parameters: SCIM_ONE,
+        body: Some((SCIM, "ScimPatch")),
+        answers: &[(200, Some("ScimResource"))],
+        problems: &[
+            (400, "invalidSyntax, invalidPath, noTarget, invalidValue, mutability"),
+            UNAUTHENTICATED,
+            (404, "not found"),
+            (409, "uniqueness"),
+            (415, "media type"),
+        ],
+    },
+    Route {
+        function: "directory",
+        route: "DELETE /scim/v2/Users/{id}",
+        operation: "scimDeleteUser",
+        summary: "Deletes a user. The address is free again.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(204, None)],
+        problems: &[UNAUTHENTICATED, (404, "not found")],
+    },
+    Route {
+        function: "directory",
+        route: "GET /scim/v2/Groups",
+        operation: "scimListGroups",
+        summary: "The groups of the directory, one page.",
+        caller: Caller::Directory,
+        parameters: SCIM_LIST,
+        body: None,
+        answers: &[(200, Some("ScimResource"))],
+        problems: &[(400, "invalidFilter, invalidValue"), UNAUTHENTICATED],
+    },
+    Route {
+        function: "directory",
+        route: "POST /scim/v2/Groups",
+        operation: "scimCreateGroup",
+        summary: "Makes a group.",
+        caller: Caller::Directory,
+        parameters: SCIM_ONE,
+        body: Some((SCIM, "ScimGroup")),
+        answers: &[(201, Some("ScimResource"))],
+        problems: &[
+            (400, "invalidSyntax, invalidValue"),
+            UNAUTHENTICATED,
+            (403, "as many users as may be"),
+            (409, "uniqueness"),
+            (415, "media type"),
+        ],
+    },
+    Route {
+        function: "directory",
+        route: "GET /scim/v2/Groups/{id}",
+        operation: "scimGetGroup",
+        summary: "A group.",
+        caller: Caller::Directory,
+        parameters: SCIM_ONE,
+        body: None,
+        answers: &[(200, Some("ScimResource"))],
+        problems: &[UNAUTHENTICATED, (404, "not found")],
+    },
+    Route {
+        function: "directory",
+        route: "PUT /scim/v2/Groups/{id}",
+        operation: "scimReplaceGroup",
+        summary: "Replaces a group.",
+        caller: Caller::Directory,
+        parameters: SCIM_ONE,
+        body: Some((SCIM, "ScimGroup")),
+        answers: &[(200, Some("ScimResource"))],
+        problems: &[
+            (400, "invalidSyntax, invalidValue, mutability"),
+            UNAUTHENTICATED,
+            (404, "not found"),
+            (409, "uniqueness"),
+            (415, "media type"),
+        ],
+    },
+    Route {
+        function: "directory",
+        route: "PATCH /scim/v2/Groups/{id}",
+        operation: "scimPatchGroup",
+        summary: "Changes a group: all operations or none.",
+        caller: Caller::Directory,
+        parameters: SCIM_ONE,
+        body: Some((SCIM, "ScimPatch")),
+        answers: &[(200, Some("ScimResource"))],
+        problems: &[
+            (400, "invalidSyntax, invalidPath, noTarget, invalidValue, mutability"),
+            UNAUTHENTICATED,
+            (404, "not found"),
+            (409, "uniqueness"),
+            (415, "media type"),
+        ],
+    },
+    Route {
+        function: "directory",
+        route: "DELETE /scim/v2/Groups/{id}",
+        operation: "scimDeleteGroup",
+        summary: "Deletes a group.",
+        caller: Caller::Directory,
+        parameters: &[],
+        body: None,
+        answers: &[(204, None)],
+        problems: &[UNAUTHENTICATED, (404, "not found")],
+    },
 ];
 
 /// The whole document.
@@ -1756,6 +2288,10 @@ pub fn document() -> Value {
                 "pull": {
                     "type": "http", "scheme": "bearer",
                     "description": "Token of a SIEM destination that is asked, shown once when it is created.",
+                },
+                "scim": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "Token of an identity provider, shown once when it is made.",
                 },
             },
             "headers": {
@@ -1819,23 +2355,29 @@ fn security(caller: Caller) -> Value {
         Caller::AnyoneOrConsole => json!([{"console": []}, {}]),
         Caller::Product => json!([{"product": []}]),
         Caller::Puller => json!([{"pull": []}]),
+        Caller::Directory => json!([{"scim": []}]),
     }
 }
 
 fn responses(route: &Route) -> Value {
     let request_id = json!({"$ref": "#/components/headers/X-Request-Id"});
+    let (plain, faulty, error) = if route.caller == Caller::Directory {
+        (SCIM, SCIM, "ScimError")
+    } else {
+        (JSON, "application/problem+json", "Problem")
+    };
     let problem = |description: &str| {
         json!({
             "description": description,
             "headers": {"X-Request-Id": request_id},
-            "content": {"application/problem+json": {"schema": schemas::reference("Problem")}},
+            "content": {faulty: {"schema": schemas::reference(error)}},
         })
     };
     let mut responses = Map::new();
     for (status, schema) in route.answers {
         let mut answer = json!({"description": "Done.", "headers": {"X-Request-Id": request_id}});
         if let Some(schema) = schema {
-            let media = if *schema == "Csv" { "text/csv" } else { JSON };
+            let media = if *schema == "Csv" { "text/csv" } else { plain };
             answer["content"] = json!({media: {"schema": schemas::reference(schema)}});
         }
         responses.insert(status.to_string(), answer);

@@ -6,6 +6,7 @@
     reason = "nested JSON objects made here; run by tests only"
 )]
 
+mod directory;
 mod siem;
 mod tags;
 
@@ -187,6 +188,7 @@ pub(crate) fn all() -> Value {
         support(),
         telemetry(),
         dashboard(),
+        directory::schemas(),
         siem::schemas(),
         tags::schemas(),
     ] {
@@ -214,6 +216,8 @@ fn users() -> Map<String, Value> {
             ("status", status()),
             ("source", source()),
             ("two_factor", object([("required", flag()), ("state", two_factor_state())])),
+            ("groups", list(text())),
+            ("role_pinned", flag()),
             ("tags", tags::shown()),
             ("last_login_at", nullable(time())),
             ("created_at", time()),
@@ -247,6 +251,7 @@ fn users() -> Map<String, Value> {
                 ("attributes?", tags::user_attributes(nullable(tags::attribute_text()))),
                 ("role?", role()),
                 ("status?", one_of(["active", "deactivated"])),
+                ("role_pinned?", flag()),
                 ("version", count()),
             ]),
         ),
@@ -854,8 +859,8 @@ fn settings() -> Map<String, Value> {
 
 fn audit() -> Map<String, Value> {
     let actor = object([
-        ("kind", one_of(["person", "back_office", "mailed_link"])),
-        ("id", nullable(id("usr"))),
+        ("kind", one_of(["person", "directory", "back_office", "mailed_link"])),
+        ("id", json!({"anyOf": [id("usr"), id("idp"), {"type": "null"}]})),
         ("role", json!({"anyOf": [role(), {"type": "null"}]})),
     ]);
     named([

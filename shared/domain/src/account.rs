@@ -4,16 +4,17 @@
 
 use crate::attribute::UserAttributes;
 use crate::email::EmailAddress;
-use crate::id::{IdentityId, TenantId, UserId};
+use crate::id::{IdentityId, IdentityProviderId, TenantId, UserId};
 use crate::language::Language;
 use crate::password::PasswordHash;
 use crate::ports::Entropy;
 use crate::second_factor::{SecondFactor, State};
 use crate::secret::SecretHash;
 use crate::tag::marks::Marks;
-use crate::text::{CompanyName, Country, PersonName, Telephone};
+use crate::text::{CompanyName, Country, GroupName, PersonName, Telephone};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What a user may do; see [`crate::policy`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -302,6 +303,15 @@ pub struct User {
     pub status: Status,
     /// Where it came from.
     pub source: Source,
+    /// Whose it is, when it came from a directory that is still there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<DirectoryLink>,
+    /// The groups that its directory has it in, by their names; at most [`MOST_GROUPS`].
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<GroupName>,
+    /// Whether an administrator chose its role, so that its directory's groups do not change it.
+    #[serde(default)]
+    pub role_pinned: bool,
     /// Hash of the one link that accepts the invitation; a new link replaces it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invitation: Option<SecretHash>,
@@ -331,6 +341,19 @@ pub struct User {
     pub erased_at: Option<Timestamp>,
     /// Grows with every change, but not with a log-in.
     pub version: u64,
+}
+
+/// Most groups of a user that are shown and that rules can ask of.
+pub const MOST_GROUPS: usize = 100;
+
+/// Whose a user of a directory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryLink {
+    /// The directory.
+    pub provider: IdentityProviderId,
+    /// Under which id the directory has it: its own, unless its address changed since, which makes
+    /// another user of it.
+    pub entry: UserId,
 }
 
 /// A second factor as memberships show it.

@@ -116,6 +116,12 @@ id! {
     TagId = "tag";
     /// An application.
     ApplicationId = "app";
+    /// An identity provider: a directory that a tenant's users come from.
+    IdentityProviderId = "idp";
+    /// A token with which an identity provider asks.
+    ProviderTokenId = "ipt";
+    /// A group of a directory.
+    GroupId = "grp";
     /// A request, when the gateway gave it no id.
     RequestId = "req";
 }

@@ -3,7 +3,7 @@
 use crate::account::{Identity, IdleLimit, Link, LinkPurpose, Role, Status, Tenant, User};
 use crate::challenge::Challenge;
 use crate::failure::{Failure, FailureKind};
-use crate::id::{IdentityId, SessionId, TenantId, UserId};
+use crate::id::{IdentityId, IdentityProviderId, SessionId, TenantId, UserId};
 use crate::import::Import;
 use crate::password::{HashingFailed, Password, PasswordHash};
 use crate::recovery::{Recovery, Remedy};
@@ -13,6 +13,9 @@ use crate::tag::work::{Assignment, Tagging};
 use crate::text::Operator;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+mod directory;
+pub use directory::{Directory, carry_on_directory, tell_members};
 
 /// Everything that somebody may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -123,6 +126,24 @@ pub enum Action {
     ChangeApplication,
     /// Delete an application.
     DeleteApplication,
+    /// See identity providers, never their secrets.
+    ReadProviders,
+    /// Add an identity provider.
+    CreateProvider,
+    /// Change an identity provider.
+    ChangeProvider,
+    /// Delete an identity provider.
+    DeleteProvider,
+    /// Make an identity provider another token.
+    RotateProviderToken,
+    /// Bring a directory's users to what it and its provider's settings say.
+    SyncProvider,
+    /// Make a group of a directory.
+    CreateGroup,
+    /// Change a group of a directory, or who is in it.
+    ChangeGroup,
+    /// Delete a group of a directory.
+    DeleteGroup,
     /// Bring users and applications to new rules of tags.
     EvaluateTags,
     /// Begin a tenant by the link that its sign-up was mailed.
@@ -174,7 +195,7 @@ impl Action {
     }
 
     /// Those that are about no role.
-    const PLAIN: [Self; 65] = [
+    const PLAIN: [Self; 74] = [
         Self::ReadDashboard,
         Self::ReadProfile,
         Self::ChangeProfile,
@@ -223,6 +244,15 @@ impl Action {
         Self::CreateApplication,
         Self::ChangeApplication,
         Self::DeleteApplication,
+        Self::ReadProviders,
+        Self::CreateProvider,
+        Self::ChangeProvider,
+        Self::DeleteProvider,
+        Self::RotateProviderToken,
+        Self::SyncProvider,
+        Self::CreateGroup,
+        Self::ChangeGroup,
+        Self::DeleteGroup,
         Self::EvaluateTags,
         Self::SignUp,
         Self::StopRecovery,
@@ -298,6 +328,15 @@ impl Action {
             Self::CreateApplication => "application.create",
             Self::ChangeApplication => "application.change",
             Self::DeleteApplication => "application.delete",
+            Self::ReadProviders => "provider.read",
+            Self::CreateProvider => "provider.create",
+            Self::ChangeProvider => "provider.change",
+            Self::DeleteProvider => "provider.delete",
+            Self::RotateProviderToken => "provider.rotate_token",
+            Self::SyncProvider => "provider.sync",
+            Self::CreateGroup => "group.create",
+            Self::ChangeGroup => "group.change",
+            Self::DeleteGroup => "group.delete",
             Self::EvaluateTags => "tag.evaluate",
             Self::SignUp => "tenant.sign_up",
             Self::StopRecovery => "recovery.stop",
@@ -335,6 +374,7 @@ impl Action {
             | Self::ReadSiem
             | Self::ReadTags
             | Self::ReadApplications
+            | Self::ReadProviders
             | Self::LaunchProduct
             | Self::ConvertTrial => !matches!(role, Role::User),
             Self::CreateUser(of)
@@ -370,11 +410,19 @@ impl Action {
             | Self::CreateApplication
             | Self::ChangeApplication
             | Self::DeleteApplication
+            | Self::CreateProvider
+            | Self::ChangeProvider
+            | Self::DeleteProvider
+            | Self::RotateProviderToken
+            | Self::SyncProvider
             | Self::ChangeSettings => {
                 matches!(role, Role::SuperAdmin | Role::Admin)
             }
-            // By link, at the log-in, in the background and by the back office only.
-            Self::EvaluateTags
+            // By link, at the log-in, by a directory, in the background and by the back office only.
+            Self::CreateGroup
+            | Self::ChangeGroup
+            | Self::DeleteGroup
+            | Self::EvaluateTags
             | Self::ActivateUser
             | Self::ResetPassword
             | Self::EnrolTwoFactor
@@ -436,6 +484,11 @@ impl Action {
                 | Self::CreateDestination
                 | Self::ChangeDestination
                 | Self::DeleteDestination
+                | Self::CreateProvider
+                | Self::ChangeProvider
+                | Self::DeleteProvider
+                | Self::RotateProviderToken
+                | Self::SyncProvider
                 | Self::CreateUser(Role::SuperAdmin)
                 | Self::ChangeUser(Role::SuperAdmin)
                 | Self::DeleteUser(Role::SuperAdmin)
@@ -475,6 +528,11 @@ pub enum Author {
         id: UserId,
         /// With which role.
         role: Role,
+    },
+    /// A directory, which is the tenant's.
+    Directory {
+        /// Which identity provider.
+        id: IdentityProviderId,
     },
     /// The vendor's staff. Who it was is in the erasable part.
     BackOffice,
@@ -949,6 +1007,15 @@ mod tests {
         (Action::CreateApplication, "yynnn"),
         (Action::ChangeApplication, "yynnn"),
         (Action::DeleteApplication, "yynnn"),
+        (Action::ReadProviders, "yyyyn"),
+        (Action::CreateProvider, "yynnn"),
+        (Action::ChangeProvider, "yynnn"),
+        (Action::DeleteProvider, "yynnn"),
+        (Action::RotateProviderToken, "yynnn"),
+        (Action::SyncProvider, "yynnn"),
+        (Action::CreateGroup, "nnnnn"),
+        (Action::ChangeGroup, "nnnnn"),
+        (Action::DeleteGroup, "nnnnn"),
         (Action::EvaluateTags, "nnnnn"),
         (Action::SignUp, "nnnnn"),
         (Action::StopRecovery, "nnnnn"),

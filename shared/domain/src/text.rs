@@ -139,6 +139,10 @@ text! {
     Edition = |text| line(text, 40);
     /// Name of a SIEM destination, 1 to 80 characters.
     DestinationName = |text| line(text, 80);
+    /// Name of an identity provider, 1 to 80 characters.
+    ProviderName = |text| line(text, 80);
+    /// Name of a directory's group, 1 to 256 characters, as long as Entra ID has them.
+    GroupName = |text| sentence(text, 256);
     /// Key of a tag, 1 to 64 characters.
     TagKey = |text| line(text, 64);
     /// Value of a tag, 1 to 64 characters.

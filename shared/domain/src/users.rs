@@ -12,7 +12,9 @@ use crate::tag::marks::Marks;
 use crate::text::{AttributeText, PersonName, Telephone, folded};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub mod record;
 
 /// Why a user cannot be changed so, whoever asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +37,9 @@ pub enum Unchangeable {
     /// Whether who comes from a directory is active.
     #[error("this user is deactivated and reactivated in its directory")]
     DirectoryStatus,
+    /// Only the role of who comes from a directory can be pinned.
+    #[error("only the role of a user who comes from a directory is pinned")]
+    NotOfDirectory,
     /// Nobody has accepted the invitation yet.
     #[error("the invitation is not accepted yet: delete the user, or send the activation again")]
     NotActivated,
@@ -55,6 +60,7 @@ impl Failure for Unchangeable {
             Self::DirectoryNotEditable => "directory_not_editable",
             Self::DirectoryNotDeletable => "directory_not_deletable",
             Self::DirectoryStatus => "directory_status",
+            Self::NotOfDirectory => "not_of_directory",
             Self::NotActivated => "not_activated",
             Self::Deactivated => "user_deactivated",
         }
@@ -114,6 +120,9 @@ impl User {
             role: new.role,
             status: if invited.is_some() { Status::Invited } else { Status::Active },
             source,
+            directory: None,
+            groups: BTreeSet::new(),
+            role_pinned: false,
             invitation: invited.map(|(_, link)| link),
             two_factor_required: new.two_factor_required,
             factor: None,
@@ -144,6 +153,8 @@ pub struct Wanted {
     pub role: Option<Role>,
     /// Active, or not for now.
     pub active: Option<bool>,
+    /// Whether its directory's groups leave its role alone.
+    pub role_pinned: Option<bool>,
 }
 
 /// How a change concerns the person behind the user.
@@ -201,6 +212,13 @@ impl User {
             return Err(Unchangeable::DirectoryStatus);
         }
         next.role = wanted.role.unwrap_or(self.role);
+        if self.source == Source::Directory {
+            // What an administrator chose, the next synchronisation leaves alone.
+            let chosen = self.role_pinned || next.role != self.role;
+            next.role_pinned = wanted.role_pinned.unwrap_or(chosen);
+        } else if wanted.role_pinned == Some(true) {
+            return Err(Unchangeable::NotOfDirectory);
+        }
         let moves = match (self.has_console(), next.has_console()) {
             (false, true) if next.status == Status::Deactivated => {
                 return Err(Unchangeable::Deactivated);
@@ -236,17 +254,26 @@ impl User {
         if self.source == Source::Directory {
             return Err(Unchangeable::DirectoryNotDeletable);
         }
+        Ok(self.gone())
+    }
+
+    /// The same, also of who comes from a directory: its directory's to do.
+    #[must_use]
+    pub fn gone(&self) -> Self {
         let mut next = self.changed();
         next.leave();
         next.two_factor_required = false;
         next.tags = Marks::default();
         next.status = Status::Archived;
+        next.directory = None;
+        next.groups = BTreeSet::new();
+        next.role_pinned = false;
         next.sessions = self.sessions.wrapping_add(1);
-        Ok(next)
+        next
     }
 
     /// The person is a member no longer.
-    fn leave(&mut self) {
+    pub(crate) fn leave(&mut self) {
         self.identity = None;
         self.invitation = None;
         self.two_factor_reset = None;

@@ -11,7 +11,7 @@ use belfry_domain::account::Role;
 use belfry_domain::audit::{
     Access, AccessKind, Change, Entity, Outcome, Personal, Record as AuditRecord,
 };
-use belfry_domain::id::{AuditId, TenantId, UserId};
+use belfry_domain::id::{AuditId, IdentityProviderId, TenantId, UserId};
 use belfry_domain::policy::Author;
 use belfry_domain::product::Product;
 use belfry_domain::siem::format::{Format, MOST_MESSAGE, Renderer};
@@ -312,11 +312,15 @@ fn expected(record: &Record) -> Vec<(&'static str, String)> {
                 "actor_kind",
                 match &change.actor {
                     Author::Person { .. } => "person",
+                    Author::Directory { .. } => "directory",
                     Author::BackOffice => "back_office",
                     Author::MailedLink => "mailed_link",
                 }
                 .to_owned(),
             ));
+            if let Author::Directory { id } = &change.actor {
+                fields.push(("actor_id", id.to_string()));
+            }
             if let Author::Person { id, role } = &change.actor {
                 fields.push(("actor_id", id.to_string()));
                 fields.push(("role", role.name().to_owned()));
@@ -979,6 +983,7 @@ fn change() -> impl Strategy<Value = What> {
     ];
     let actor = prop::sample::select(vec![
         Author::Person { id: user(), role: Role::Admin },
+        Author::Directory { id: IdentityProviderId::first_at(now()) },
         Author::BackOffice,
         Author::MailedLink,
     ]);
@@ -988,10 +993,10 @@ fn change() -> impl Strategy<Value = What> {
     let person = prop::option::of((known, from));
     (time(), actor, long(), kind, long(), changes, person).prop_map(
         |(at, actor, request_id, kind, id, changes, person)| {
-            let is_person = matches!(actor, Author::Person { .. });
+            let has_id = matches!(actor, Author::Person { .. } | Author::Directory { .. });
             let personal = person.map(|(mut values, (operator, address))| {
-                // A person has no operator.
-                let operator = operator.filter(|_| !is_person);
+                // A person or a directory has no operator.
+                let operator = operator.filter(|_| !has_id);
                 for (name, value) in [("operator", operator), ("source_address", address)] {
                     values.extend(value.map(|value| (name.to_owned(), value.into())));
                 }

@@ -4,11 +4,13 @@
 pub mod authenticate;
 pub mod aws;
 pub mod captcha;
+pub mod directory;
 pub mod env;
 pub mod events;
 pub mod http;
 pub mod invite;
 pub mod keys;
+pub mod leaving;
 pub mod log;
 pub mod mail;
 pub mod members;

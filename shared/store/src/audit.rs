@@ -155,7 +155,10 @@ impl Table {
             let after = (&link, StoredHead::of(&link.head, rules), effects.traces(entry));
             let whole = change.clone().and(written(grant.tenant(), &head, after, entry, now)?);
             match whole.run(self, entropy).await {
-                Err(Refused::Condition(place)) if place >= own => pause(attempt, entropy).await,
+                Err(Refused::Condition(place)) if place >= own => {
+                    self.meter().rival();
+                    pause(attempt, entropy).await;
+                }
                 done => return done,
             }
         }

@@ -3,13 +3,17 @@
 use crate::keys::{EXPIRES_AT, Key, PK, SK};
 use crate::table::{Item, StoreError, Table, from_item, key_item, to_item};
 use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, PutRequest, ReturnConsumedCapacity, WriteRequest,
+    AttributeValue, DeleteRequest, KeysAndAttributes, PutRequest, ReturnConsumedCapacity,
+    WriteRequest,
 };
 use belfry_domain::account::{Identity, Link, Membership, Tenant, User};
 use belfry_domain::application::Application;
 use belfry_domain::captcha::Captcha;
 use belfry_domain::challenge::Challenge;
 use belfry_domain::credential::Credential;
+use belfry_domain::directory::entry::{DirectoryGroup, DirectoryUser, GroupMember, Taken};
+use belfry_domain::directory::provider::Provider;
+use belfry_domain::directory::token::StoredToken;
 use belfry_domain::license::{IssuedKey, License};
 use belfry_domain::recovery::Recovery;
 use belfry_domain::session::Session;
@@ -65,6 +69,12 @@ entities! {
     Tagging = "tagging" v 1;
     Assignment = "tag_assignment" v 1;
     Application = "application" v 1;
+    Provider = "identity_provider" v 1;
+    StoredToken = "provider_token" v 1;
+    DirectoryUser = "directory_user" v 1;
+    DirectoryGroup = "directory_group" v 1;
+    GroupMember = "group_member" v 1;
+    Taken = "directory_taken" v 1;
 }
 
 const TYPE: &str = "et";
@@ -219,6 +229,10 @@ pub async fn put_many(table: &Table, items: Vec<Item>) -> Result<(), StoreError>
         let put = put.map_err(|error| StoreError::corrupt("item", error))?;
         rest.push(WriteRequest::builder().put_request(put).build());
     }
+    write_many(table, rest).await
+}
+
+async fn write_many(table: &Table, mut rest: Vec<WriteRequest>) -> Result<(), StoreError> {
     let mut pause = Pause::default();
     while !rest.is_empty() {
         let later = rest.split_off(rest.len().min(BATCH_WRITE));
@@ -238,6 +252,20 @@ pub async fn put_many(table: &Table, items: Vec<Item>) -> Result<(), StoreError>
         rest.extend(later);
     }
     Ok(())
+}
+
+/// Removes items without conditions, 25 a call; each as often as the table leaves it over. One that is
+/// not there is none to remove. 1 WRU per KB of each.
+///
+/// # Errors
+/// As [`put_many`].
+pub async fn delete_many(table: &Table, keys: Vec<Key>) -> Result<(), StoreError> {
+    let deletes = keys.iter().map(|key| {
+        let delete = DeleteRequest::builder().set_key(Some(key_item(key))).build();
+        let delete = delete.map_err(|error| StoreError::corrupt("key", error))?;
+        Ok(WriteRequest::builder().delete_request(delete).build())
+    });
+    write_many(table, deletes.collect::<Result<_, StoreError>>()?).await
 }
 
 /// Everything of a partition, or of a range of its sort keys (both ends included), with the sort

@@ -5,8 +5,9 @@ use belfry_domain::account::User;
 use belfry_domain::application::Application;
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{
-    ActivationKeyId, ApplicationId, AuditId, CredentialId, DestinationId, IdentityId, ImportId,
-    OutboxId, RecoveryId, SessionId, TagId, TenantId, UserId,
+    ActivationKeyId, ApplicationId, AuditId, CredentialId, DestinationId, GroupId, IdentityId,
+    IdentityProviderId, ImportId, OutboxId, ProviderTokenId, RecoveryId, SessionId, TagId,
+    TenantId, UserId,
 };
 use belfry_domain::license::ProductKey;
 use belfry_domain::outbox;
@@ -321,6 +322,10 @@ pub enum Due {
     Tagging,
     /// A tag that is being assigned.
     Assignment,
+    /// A directory whose users are being changed, all of them.
+    Directory,
+    /// A group whose members are being told what became of it.
+    Group,
 }
 
 /// Index partition of the work of this kind that is due.
@@ -332,6 +337,8 @@ pub fn due(kind: Due, shard: u8) -> String {
         Due::Siem => "siem",
         Due::Tagging => "tagging",
         Due::Assignment => "assignment",
+        Due::Directory => "directory",
+        Due::Group => "group",
     };
     format!("DUE#{kind}#{shard}")
 }
@@ -522,6 +529,86 @@ pub fn applications_partition(tenant: TenantId) -> String {
 /// Index sort key of an application: the name as it is compared, and the id.
 pub fn application_sort(application: &Application) -> String {
     format!("{}\t{}", folded(application.name.as_str()), application.id)
+}
+
+/// What the sort keys of a tenant's identity providers begin with.
+pub const PROVIDERS: &str = "IDP#";
+
+/// An identity provider.
+pub fn provider(tenant: TenantId, id: IdentityProviderId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{PROVIDERS}{id}"))
+}
+
+/// Which identity providers a tenant has.
+pub fn provider_roster(tenant: TenantId) -> Key {
+    Key::new(tenant_partition(tenant), "IDP_ROSTER")
+}
+
+/// A token of an identity provider, found by its public half.
+pub fn provider_token(id: ProviderTokenId) -> Key {
+    Key::new(format!("C#{id}"), "SCIM")
+}
+
+/// What a directory says: its users, its groups, and what is taken among them.
+pub fn directory_partition(tenant: TenantId, provider: IdentityProviderId) -> String {
+    format!("T#{tenant}#D#{provider}")
+}
+
+/// What the sort keys of a directory's users begin with.
+pub const DIRECTORY_USERS: &str = "U#";
+
+/// What the sort keys of a directory's groups begin with.
+pub const DIRECTORY_GROUPS: &str = "G#";
+
+/// A user as its directory has it.
+pub fn directory_user(tenant: TenantId, provider: IdentityProviderId, id: UserId) -> Key {
+    Key::new(directory_partition(tenant, provider), format!("{DIRECTORY_USERS}{id}"))
+}
+
+/// A group of a directory.
+pub fn directory_group(tenant: TenantId, provider: IdentityProviderId, id: GroupId) -> Key {
+    Key::new(directory_partition(tenant, provider), format!("{DIRECTORY_GROUPS}{id}"))
+}
+
+/// What a directory has each value of once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Once<'a> {
+    /// A `userName`, whose case does not count.
+    UserName(&'a str),
+    /// A user's `externalId`.
+    UserExternalId(&'a str),
+    /// A group's name, whose case does not count.
+    GroupName(&'a str),
+    /// A group's `externalId`.
+    GroupExternalId(&'a str),
+}
+
+/// That a value is taken in a directory. By its hash: a sort key has at most 1,024 bytes.
+pub fn directory_taken(tenant: TenantId, provider: IdentityProviderId, once: Once<'_>) -> Key {
+    let fold = belfry_domain::scim::folded;
+    let (kind, text) = match once {
+        Once::UserName(text) => ("N", fold(text)),
+        Once::UserExternalId(text) => ("X", text.to_owned()),
+        Once::GroupName(text) => ("GN", fold(text)),
+        Once::GroupExternalId(text) => ("GX", text.to_owned()),
+    };
+    let hash = hex::encode(sha256(text.as_bytes()));
+    Key::new(directory_partition(tenant, provider), format!("{kind}#{hash}"))
+}
+
+/// Who is in a group.
+pub fn group_partition(tenant: TenantId, provider: IdentityProviderId, group: GroupId) -> String {
+    format!("{}#M#{group}", directory_partition(tenant, provider))
+}
+
+/// That somebody is.
+pub fn group_member(
+    tenant: TenantId,
+    provider: IdentityProviderId,
+    group: GroupId,
+    member: UserId,
+) -> Key {
+    Key::new(group_partition(tenant, provider, group), member.to_string())
 }
 
 /// A line of the back-office log.

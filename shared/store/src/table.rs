@@ -74,6 +74,7 @@ impl Failure for StoreError {
 pub struct Meter {
     read: AtomicU64,
     written: AtomicU64,
+    rivals: AtomicU64,
 }
 
 /// Read and write units since the last look.
@@ -94,6 +95,16 @@ impl Meter {
     /// Adds write units.
     pub fn wrote<'a>(&self, consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
         add(&self.written, consumed);
+    }
+
+    /// Counts a transaction that met another one, or that another one got ahead of.
+    pub(crate) fn rival(&self) {
+        self.rivals.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often that was so since the last call.
+    pub fn take_rivals(&self) -> u64 {
+        self.rivals.swap(0, Ordering::Relaxed)
     }
 
     /// What was counted since the last call.

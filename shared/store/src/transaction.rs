@@ -219,7 +219,10 @@ impl Transaction {
             let Err(error) = call.send().await else { return Ok(()) };
             match reason(&error) {
                 Reason::Condition(place) => return Err(Refused::Condition(place)),
-                Reason::Rival if attempt + 1 < TRIES => pause(attempt, entropy).await,
+                Reason::Rival if attempt + 1 < TRIES => {
+                    table.meter().rival();
+                    pause(attempt, entropy).await;
+                }
                 _ => return Err(Refused::Store(error.into())),
             }
         }

@@ -203,16 +203,8 @@ impl Table {
         entropy: &dyn Entropy,
     ) -> Result<(), NotWritten> {
         let super_admins = -i32::from(before.is_active_super_admin());
-        let gone = now.checked_add(KEPT).unwrap_or(now).as_second();
-        let mine = [(":user", text(before.id.to_string()))];
         let writes = counted(before.tenant, -1, super_admins)
-            .and(changed_user(before, after)?)
-            .also(
-                keys::user(before.tenant, before.id),
-                EXPIRES_AT,
-                AttributeValue::N(gone.to_string()),
-            )
-            .delete(keys::tenant_email(before.tenant, &before.email), "#user = :user", mine)
+            .and(archived(before, after, now)?)
             .and(moved(before, person)?);
         let effects = Effects::of(&before.tags, &after.tags);
         let done = self.commit_with(grant, entry, &effects, writes, now, entropy).await;
@@ -411,7 +403,21 @@ pub(crate) fn counted(tenant: TenantId, users: i32, super_admins: i32) -> Transa
     }
 }
 
-fn moved(before: &User, person: PersonMove<'_>) -> Result<Transaction, StoreError> {
+/// The writes of a user who is deleted: kept for the audit trail, the address free again.
+pub(crate) fn archived(
+    before: &User,
+    after: &User,
+    now: Timestamp,
+) -> Result<Transaction, StoreError> {
+    let gone = now.checked_add(KEPT).unwrap_or(now).as_second();
+    let mine = [(":user", text(before.id.to_string()))];
+    let key = keys::user(before.tenant, before.id);
+    Ok(changed_user(before, after)?
+        .also(key, EXPIRES_AT, AttributeValue::N(gone.to_string()))
+        .delete(keys::tenant_email(before.tenant, &before.email), "#user = :user", mine))
+}
+
+pub(crate) fn moved(before: &User, person: PersonMove<'_>) -> Result<Transaction, StoreError> {
     match person {
         PersonMove::Stays => Ok(Transaction::new()),
         PersonMove::Enters(invite) => invite.writes(&before.email),

@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 
 /// The origin that every answer allows.
 pub const ORIGIN: &str = "https://console.example";
+/// The API's own host name.
+pub const DOMAIN: &str = "api.example";
 /// Where requests come from.
 pub const SOURCE: &str = "203.0.113.9";
 /// The gateway's id of every request.
@@ -97,7 +99,8 @@ impl Ask {
             "stageVariables": null,
             "requestContext": {
                 "accountId": "123456789012", "apiId": "api", "resourceId": "r", "stage": "v1",
-                "resourcePath": self.resource, "httpMethod": self.method, "path": path,
+                "resourcePath": self.resource, "httpMethod": self.method, "path": format!("/v1{path}"),
+                "domainName": DOMAIN,
                 "requestId": REQUEST_ID, "protocol": "HTTP/1.1",
                 "identity": {"sourceIp": SOURCE},
             },

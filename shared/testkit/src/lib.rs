@@ -11,6 +11,7 @@
 )]
 
 pub mod ask;
+pub mod bridge;
 pub mod condition;
 pub mod gate;
 pub mod keys;

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod description;
+mod directory;
 mod house;
 mod licenses;
 mod siem;
@@ -50,6 +51,7 @@ async fn the_main_job_speaks_as_described() {
     licenses::all(&house, tenant).await;
     sign_up::all(&house).await;
     tag_routes::all(&house, tenant).await;
+    directory::all(&house, tenant).await;
     let token = ann_again(&house).await;
     log_out(&house, &token).await;
     licenses::over(&house, &secrets[0].1).await;

@@ -110,6 +110,8 @@ struct Scene {
 struct Target {
     path: Vec<(&'static str, String)>,
     body: Value,
+    /// Of the directory that the request is about, when it is one's.
+    token: Option<String>,
 }
 
 async fn session(world: &World, member: Member) -> Session {
@@ -131,6 +133,15 @@ fn destination(transport: &str) -> Value {
         body["host"] = "siem.example.net".into();
     }
     body
+}
+
+fn provider(name: &str) -> Value {
+    json!({"name": name, "type": "scim"})
+}
+
+/// A user as a directory has one.
+fn scim_user(name: &str) -> Value {
+    json!({"userName": name, "emails": [{"value": format!("{name}@globex.com")}]})
 }
 
 impl House {
@@ -162,6 +173,20 @@ impl House {
     /// A batch of EPP's events that call the endpoint so.
     fn batch(&self, endpoint: &str) -> String {
         Value::from(self.events("EPP")).to_string().replace("pc-1", endpoint)
+    }
+
+    /// An identity provider, made at the console.
+    async fn provider(&self, by: &Session) -> Answer {
+        let route = "POST /identity-providers";
+        let asked = ask(route).bearer(&by.access);
+        self.send(&self.directory, route, asked, provider("Entra ID")).await
+    }
+
+    /// A user or group of a directory, made with its token.
+    async fn scim(&self, token: &str, of: &str, body: Value) -> String {
+        let route = format!("POST /scim/v2/{of}");
+        let asked = ask(&route).bearer(token).json(body);
+        self.tell(&self.directory, &route, asked).await.at("/id").to_owned()
     }
 
     /// An endpoint, reported with this credential.
@@ -199,6 +224,9 @@ impl Scene {
                 let made = house.destination(&boss, "pull").await;
                 (None, Some(made.at("/token").to_owned()))
             }
+            Who::Product | Who::SuspendedProduct if route.caller == Caller::Directory => {
+                (None, target.token.clone())
+            }
             Who::Product | Who::SuspendedProduct => (None, Some(secret)),
             Who::Member(_) | Who::Suspended => {
                 let role = if let Who::Member(role) = who { role } else { Role::SuperAdmin };
@@ -235,10 +263,10 @@ impl Scene {
                     ("GET /products/{product}/credentials", id),
                     ("GET /endpoints", "mac-9".to_owned()),
                 ]);
-                let secret = if route.caller == Caller::Puller {
-                    house.destination(&eve, "pull").await.at("/token").to_owned()
-                } else {
-                    secret
+                let secret = match route.caller {
+                    Caller::Puller => house.destination(&eve, "pull").await.at("/token").to_owned(),
+                    Caller::Directory => house.provider(&eve).await.at("/token").to_owned(),
+                    _ => secret,
                 };
                 let bearer = (who == Who::OtherProduct).then_some(secret);
                 (Some(eve), bearer)
@@ -303,10 +331,16 @@ impl Scene {
         if let Some(bearer) = &self.bearer {
             asked = asked.bearer(bearer);
         }
+        if route.route == "DELETE /identity-providers/{id}" {
+            asked = asked.query("users", "archive");
+        }
         if route.route == "DELETE /tags/{id}/members" {
             asked = asked.query("value", "x").query("all", "true");
         }
         match (route.body, body) {
+            (Some((media, _)), Value::Object(body)) => {
+                asked.text(media, &Value::Object(body).to_string())
+            }
             (_, Value::Object(body)) => asked.json(body.into()),
             (Some((media, _)), Value::String(text)) => asked.text(media, &text),
             _ => asked,
@@ -369,7 +403,7 @@ async fn target(
 ) -> Option<Target> {
     let world = &house.world;
     let bob = || json!({"first_name": "Bob", "last_name": "Lee", "email": "bob@initech.com", "role": "read_only"});
-    let body = |body: Value| Target { path: Vec::new(), body };
+    let body = |body: Value| Target { body, ..Target::default() };
     let product = || ("product", "EPP".to_owned());
     Some(match route.route {
         // Who may is told below, or by the profile.
@@ -419,24 +453,25 @@ async fn target(
             let start = "POST /users/imports";
             let asked = ask(start).bearer(&boss.access).text("text/csv", CSV);
             let import = house.tell(&house.users, start, asked).await;
-            Target { path: vec![("id", import.at("/id").to_owned())], body: Value::Null }
+            Target { path: vec![("id", import.at("/id").to_owned())], ..Target::default() }
         }
         "POST /support/tickets" => body(json!({"subject": "No log-in", "message": "It says 401."})),
         "GET /products/{product}/credentials" | "POST /products/{product}/launch" => {
-            Target { path: vec![product()], body: Value::Null }
+            Target { path: vec![product()], ..Target::default() }
         }
-        CREATE_CREDENTIAL => Target { path: vec![product()], body: json!({}) },
+        CREATE_CREDENTIAL => Target { path: vec![product()], body: json!({}), ..Target::default() },
         "DELETE /products/{product}/credentials/{id}" => {
-            Target { path: vec![product(), ("id", credential.to_owned())], body: Value::Null }
+            Target { path: vec![product(), ("id", credential.to_owned())], ..Target::default() }
         }
         "POST /telemetry" => body(house.batch("phone-3").into()),
         "GET /endpoints/{product}/{id}" | "DELETE /endpoints/{product}/{id}" => {
-            Target { path: vec![product(), ("id", "pc-1".to_owned())], body: Value::Null }
+            Target { path: vec![product(), ("id", "pc-1".to_owned())], ..Target::default() }
         }
         name if ["/tags", "/applications"].iter().any(|path| name.contains(path)) => {
             Box::pin(tagged(house, boss, name)).await
         }
         name if name.contains("/siem/") => exported(house, boss, name).await,
+        name if route.function == "directory" => directories(house, boss, name).await,
         name if name.contains("/onboarding/") || name.contains("/licenses/{product}") => {
             return sold(house, globex, name).await;
         }
@@ -462,7 +497,7 @@ async fn target(
                 }
                 _ => return None,
             };
-            Target { path: vec![("id", user.user.to_string())], body }
+            Target { path: vec![("id", user.user.to_string())], body, ..Target::default() }
         }
         _ => return None,
     })
@@ -485,7 +520,7 @@ async fn tagged(house: &House, boss: &Session, name: &str) -> Target {
             }
             _ => Value::Null,
         };
-        return Target { path: Vec::new(), body };
+        return Target { body, ..Target::default() };
     }
     let made = house.send(&house.tags, create, ask(create).bearer(&boss.access), new).await;
     let body = match name {
@@ -496,14 +531,50 @@ async fn tagged(house: &House, boss: &Session, name: &str) -> Target {
         }
         _ => Value::Null,
     };
-    Target { path: vec![("id", made.at("/id").to_owned())], body }
+    Target { path: vec![("id", made.at("/id").to_owned())], body, ..Target::default() }
+}
+
+/// The same for identity providers and what they push.
+async fn directories(house: &House, boss: &Session, name: &str) -> Target {
+    if name == "POST /identity-providers" {
+        return Target { body: provider("Entra ID"), ..Target::default() };
+    }
+    let made = house.provider(boss).await;
+    let token = made.at("/token").to_owned();
+    let scim = name.contains("/scim/");
+    let (of, new) = if name.contains("/Groups") {
+        ("Groups", json!({"displayName": "Staff"}))
+    } else {
+        ("Users", scim_user("pushed"))
+    };
+    let id = match name {
+        "GET /scim/v2/ResourceTypes/{id}" => "User".to_owned(),
+        "GET /scim/v2/Schemas/{id}" => "urn:ietf:params:scim:schemas:core:2.0:User".to_owned(),
+        "GET /scim/v2/{id}" => "Bulk".to_owned(),
+        _ if scim && name.contains("{id}") => house.scim(&token, of, new.clone()).await,
+        _ => made.at("/id").to_owned(),
+    };
+    let mut changed = provider("Okta");
+    changed["version"] = 1.into();
+    let body = match name {
+        "PUT /identity-providers/{id}" => changed,
+        "POST /identity-providers/{id}/token" | "POST /scim/v2/.search" => json!({}),
+        _ if !scim || !(name.contains("/Users") || name.contains("/Groups")) => Value::Null,
+        _ if name.starts_with("POST") || name.starts_with("PUT") => new,
+        _ if name.starts_with("PATCH") => {
+            json!({"Operations": [{"op": "replace", "path": "displayName", "value": "New"}]})
+        }
+        _ => Value::Null,
+    };
+    let path = if name.contains("{id}") { vec![("id", id)] } else { Vec::new() };
+    Target { path, body, token: Some(token) }
 }
 
 /// The same for SIEM destinations.
 async fn exported(house: &House, boss: &Session, name: &str) -> Target {
     if !name.contains("{id}") {
         let body = if name.starts_with("POST") { destination("webhook") } else { Value::Null };
-        return Target { path: Vec::new(), body };
+        return Target { body, ..Target::default() };
     }
     let made = house.destination(boss, "webhook").await;
     let body = match name {
@@ -518,17 +589,17 @@ async fn exported(house: &House, boss: &Session, name: &str) -> Target {
         }
         _ => Value::Null,
     };
-    Target { path: vec![("id", made.at("/id").to_owned())], body }
+    Target { path: vec![("id", made.at("/id").to_owned())], body, ..Target::default() }
 }
 
 /// The same for what is sold: sign-ups, licences, products.
 async fn sold(house: &House, globex: TenantId, name: &str) -> Option<Target> {
     let world = &house.world;
-    let body = |body: Value| Target { path: Vec::new(), body };
+    let body = |body: Value| Target { body, ..Target::default() };
     let product = || ("product", "EPP".to_owned());
     Some(match name {
         "GET /onboarding/countries/{code}/states" => {
-            Target { path: vec![("code", "IN".to_owned())], body: Value::Null }
+            Target { path: vec![("code", "IN".to_owned())], ..Target::default() }
         }
         "POST /onboarding/trials" | "POST /onboarding/registrations" => {
             world.put(&keys::captcha(), &Captcha::Off).await;
@@ -543,7 +614,7 @@ async fn sold(house: &House, globex: TenantId, name: &str) -> Option<Target> {
             }
             body(form)
         }
-        "GET /licenses/{product}" => Target { path: vec![product()], body: Value::Null },
+        "GET /licenses/{product}" => Target { path: vec![product()], ..Target::default() },
         "POST /licenses/{product}/activation" => {
             // A trial, which everybody at the console may convert.
             let terms = Terms::trial(Product::Epp, "Standard".parse().unwrap());
@@ -551,7 +622,11 @@ async fn sold(house: &House, globex: TenantId, name: &str) -> Option<Target> {
             world.keep_license(globex, &trial).await;
             let code = (Purpose::Convert, Product::Epp, (10, 365), world.now());
             let code = house.seller.code(code.0, code.1, code.2, code.3);
-            Target { path: vec![product()], body: json!({"activation_key": code}) }
+            Target {
+                path: vec![product()],
+                body: json!({"activation_key": code}),
+                ..Target::default()
+            }
         }
         "POST /licenses/{product}/trial" | "POST /licenses/{product}/registration" => {
             world.remove(&keys::license(globex, Product::Ztna)).await;
@@ -560,7 +635,7 @@ async fn sold(house: &House, globex: TenantId, name: &str) -> Option<Target> {
             } else {
                 json!({"product_key": world.product_key(Product::Ztna).await})
             };
-            Target { path: vec![("product", "ZTNA".to_owned())], body }
+            Target { path: vec![("product", "ZTNA".to_owned())], body, ..Target::default() }
         }
         _ => return None,
     })

@@ -133,7 +133,7 @@ async fn users_as_products_see_them_page_by_page() {
     for (n, user) in users.iter().enumerate() {
         let expected = json!({"id": user.id, "email": format!("u{n}@globex.example"),
             "first_name": "Kim", "last_name": "Berg", "role": "user", "status": "active",
-            "source": "manual", "attributes": {"department": format!("Dept {n}")}, "tags": []});
+            "source": "manual", "attributes": {"department": format!("Dept {n}")}, "groups": [], "tags": []});
         assert!(found.contains(&expected), "{expected}");
     }
     assert!(!found.iter().any(|user| user["id"] == json!(gone.id)));

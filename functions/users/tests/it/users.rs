@@ -70,7 +70,7 @@ async fn a_user_without_a_console_is_active_at_once_and_is_mailed_nothing() {
     let expected = json!({"id": answer.at("/id"), "first_name": "Bob", "last_name": "Lee",
         "email": "bob@gmail.com", "mobile": "+919876543210", "phone": null, "role": "user",
         "status": "active", "source": "manual", "two_factor": {"required": false, "state": "off"},
-        "attributes": {}, "tags": [],
+        "attributes": {}, "groups": [], "role_pinned": false, "tags": [],
         "last_login_at": null, "created_at": "2026-11-22T12:00:00.000Z", "version": 1});
     assert_eq!(answer.json, expected);
     let user = stored(&world, tenant, answer.at("/id")).await;
@@ -488,4 +488,22 @@ async fn another_tenants_user_is_not_there() {
         }
     }
     assert_eq!(world.db.dump(), stood);
+}
+
+#[tokio::test]
+async fn the_role_of_a_directorys_user_is_pinned_by_who_changes_it() {
+    let world = World::new();
+    let (tenant, _, token) = globex(&world).await;
+    let ann = world.member(tenant, "ann@globex.example", Role::ReadOnly).await;
+    let pin = json!({"role_pinned": true, "version": 1});
+    let told = of(CHANGE, ann.user, &token).json(pin).of(&app(&world)).await;
+    assert_eq!(told.verdict(), (409, "not_of_directory"));
+    world.change(&ann, |user| user.source = Source::Directory).await;
+    let role = json!({"role": "help_desk", "version": 1});
+    let changed = of(CHANGE, ann.user, &token).json(role).of(&app(&world)).await;
+    assert_eq!((changed.at("/role"), &changed.json["role_pinned"]), ("help_desk", &json!(true)));
+    let free = json!({"role_pinned": false, "version": 2});
+    let changed = of(CHANGE, ann.user, &token).json(free).of(&app(&world)).await;
+    assert_eq!((changed.at("/role"), &changed.json["role_pinned"]), ("help_desk", &json!(false)));
+    assert_eq!(changed.json["version"], 3);
 }

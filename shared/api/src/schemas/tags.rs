@@ -40,7 +40,7 @@ fn rule() -> Value {
     let several = || json!({"type": "array", "items": reference("TagRule"), "minItems": 1});
     let test = |name: &'static str, of: Value| {
         let attribute = json!({"type": "string", "description":
-            "Of users: email, email_domain, role, source, or one of their attributes. Of \
+            "Of users: email, email_domain, role, source, group, or one of their attributes. Of \
              applications: name, host, category, or attributes.<name>."});
         closed([("attribute", attribute), (name, of)])
     };
@@ -165,6 +165,7 @@ fn product_user() -> Value {
         ("status", status()),
         ("source", source()),
         ("attributes", user_attributes(text())),
+        ("groups", list(text())),
         ("tags", shown()),
     ])
 }

@@ -18,6 +18,8 @@ pub enum Attribute {
     Role,
     /// Where a user came from.
     Source,
+    /// A group that a user's directory has it in.
+    Group,
     /// What else is known of a user.
     Profile(UserAttribute),
     /// An application's name.
@@ -42,6 +44,7 @@ impl Attribute {
                 "email_domain" => Some(Self::EmailDomain),
                 "role" => Some(Self::Role),
                 "source" => Some(Self::Source),
+                "group" => Some(Self::Group),
                 _ => UserAttribute::named(name).map(Self::Profile),
             },
             Subject::Applications => match name {
@@ -56,7 +59,7 @@ impl Attribute {
     /// The names there are, for a message.
     pub(super) fn names(of: Subject) -> String {
         let mut names = match of {
-            Subject::Users => vec!["email", "email_domain", "role", "source"],
+            Subject::Users => vec!["email", "email_domain", "role", "source", "group"],
             Subject::Applications => vec!["name", "host", "category", "attributes.<name>"],
         };
         if of == Subject::Users {
@@ -82,6 +85,7 @@ impl fmt::Display for Attribute {
             Self::EmailDomain => f.write_str("email_domain"),
             Self::Role => f.write_str("role"),
             Self::Source => f.write_str("source"),
+            Self::Group => f.write_str("group"),
             Self::Profile(attribute) => f.write_str(attribute.name()),
             Self::Name => f.write_str("name"),
             Self::Host => f.write_str("host"),
@@ -127,7 +131,8 @@ impl From<&User> for Facts {
         ];
         let profile = user.attributes.iter();
         let profile = profile.map(|(name, text)| (Attribute::Profile(*name), text.as_str()));
-        Self::new(own.into_iter().chain(profile))
+        let groups = user.groups.iter().map(|name| (Attribute::Group, name.as_str()));
+        Self::new(own.into_iter().chain(profile).chain(groups))
     }
 }
 

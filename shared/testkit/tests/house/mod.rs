@@ -66,6 +66,7 @@ pub(crate) struct House {
     pub(crate) tags: tags::App,
     pub(crate) tagging: tagging::App,
     pub(crate) product: product::App,
+    pub(crate) directory: directory::App,
     pub(crate) siem: siem::App,
     pub(crate) forward: siem_forward::App,
     /// Rings for SIEM destinations.
@@ -211,6 +212,13 @@ impl House {
             tags: tagged.0,
             tagging: tagged.1,
             product: tagged.2,
+            directory: directory::App {
+                table: db.table(),
+                authenticator: world.authenticator(db.table()),
+                post: world.post(),
+                clock: time.clone(),
+                entropy: entropy.clone(),
+            },
             siem: export.0,
             forward: export.1,
             rollup: rollup::Rollup::new(db.table(), Arc::new(rings.clone()), time.clone()),
@@ -251,6 +259,7 @@ impl House {
             "tags" => self.tell(&self.tags, route.route, ask).await,
             "product" => self.tell(&self.product, route.route, ask).await,
             "siem" => self.tell(&self.siem, route.route, ask).await,
+            "directory" => self.tell(&self.directory, route.route, ask).await,
             other => panic!("the walk does not know the function {other}"),
         }
     }

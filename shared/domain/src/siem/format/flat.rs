@@ -276,6 +276,10 @@ impl<'a> Fields<'a> {
                 self.text(Key::Role, role.name());
                 "person"
             }
+            Author::Directory { id } => {
+                self.text(Key::ActorId, id.to_string());
+                "directory"
+            }
             Author::BackOffice => "back_office",
             Author::MailedLink => "mailed_link",
         };

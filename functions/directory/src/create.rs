@@ -1,0 +1,51 @@
+//! `POST /identity-providers`
+
+use crate::App;
+use crate::body::ProviderBody;
+use crate::view::{ProviderView, described};
+use belfry_api::{Body, Problem, Request, Response, answer, request};
+use belfry_domain::directory::provider::{Provider, TokenEntry};
+use belfry_domain::directory::token::{ScimToken, StoredToken};
+use belfry_domain::id::IdentityProviderId;
+use belfry_domain::policy::Action;
+use belfry_store::idempotency;
+use belfry_store::providers::NotKept;
+
+pub(crate) async fn create(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+    let actor = app.authenticator.actor(request).await?;
+    let settings = request::body::<ProviderBody>(request)?.read()?;
+    let digest = request::idempotency_digest(request)?;
+    let grant = actor.may(Action::CreateProvider)?;
+    let (tenant, now, entropy) = (grant.tenant(), app.clock.now(), app.entropy.as_ref());
+    let id = IdentityProviderId::new(now, entropy);
+    let token = ScimToken::new(now, entropy);
+    let stored = StoredToken { tenant, provider: id, secret_hash: token.hash(), valid_until: None };
+    let provider = Provider {
+        id,
+        tenant,
+        settings,
+        tokens: vec![TokenEntry { id: token.id, created_at: now, valid_until: None }],
+        work: None,
+        last_sync: None,
+        created_at: now,
+        version: 1,
+        revision: 1,
+    };
+    let once = digest
+        .as_deref()
+        .map(|digest| idempotency::once(tenant, actor.user(), digest, now))
+        .transpose()?;
+    let (entry, at) = (described(&provider, None), (now, entropy));
+    let made = (token.id, stored);
+    let done = app.table.create_provider((&grant, &entry), &provider, made, once, at).await;
+    if matches!(done, Err(NotKept::Limit | NotKept::NameTaken))
+        && let Some(digest) = digest
+        && app.table.was_done(tenant, actor.user(), &digest, now).await?
+    {
+        // A repeat is told so, also when what it made is what stands in its way.
+        return Err(NotKept::Repeated.into());
+    }
+    done?;
+    let token = token.expose_text();
+    Ok(answer::created(&ProviderView::of(&provider, request, now).with_token(&token)))
+}

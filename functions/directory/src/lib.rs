@@ -1,0 +1,84 @@
+//! The directories that a tenant's users come from: identity providers, as administrators choose them,
+//! and the SCIM 2.0 server that they push users and groups to.
+
+mod body;
+mod change;
+mod create;
+mod delete;
+mod find;
+mod scim;
+mod sync;
+mod token;
+mod view;
+
+use belfry_api::{Body, Problem, Request, Response};
+use belfry_domain::ports::{Clock, Entropy};
+use belfry_runtime::authenticate::Authenticator;
+use belfry_runtime::http::Routes;
+use belfry_runtime::post::Post;
+use belfry_store::Table;
+use std::sync::Arc;
+
+/// The function's parts.
+pub struct App {
+    /// The table.
+    pub table: Table,
+    /// Who is asking at the console.
+    pub authenticator: Authenticator,
+    /// Mails.
+    pub post: Post,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Routes for App {
+    async fn answer(&self, route: &str, request: &Request) -> Result<Response<Body>, Problem> {
+        match route {
+            "GET /identity-providers" => find::list(self, request).await,
+            "POST /identity-providers" => create::create(self, request).await,
+            "GET /identity-providers/{id}" => find::read(self, request).await,
+            "PUT /identity-providers/{id}" => change::change(self, request).await,
+            "DELETE /identity-providers/{id}" => delete::delete(self, request).await,
+            "POST /identity-providers/{id}/token" => token::token(self, request).await,
+            "POST /identity-providers/{id}/sync" => sync::sync(self, request).await,
+            "GET /scim/v2/ServiceProviderConfig" => scim::config(self, request).await,
+            "GET /scim/v2/ResourceTypes" => scim::resource_types(self, request).await,
+            "GET /scim/v2/ResourceTypes/{id}" => scim::resource_type(self, request).await,
+            "GET /scim/v2/Schemas" => scim::schemas(self, request).await,
+            "GET /scim/v2/Schemas/{id}" => scim::schema(self, request).await,
+            "POST /scim/v2/ServiceProviderConfig" => scim::read_only(self, request).await,
+            "PUT /scim/v2/ServiceProviderConfig" => scim::read_only(self, request).await,
+            "PATCH /scim/v2/ServiceProviderConfig" => scim::read_only(self, request).await,
+            "DELETE /scim/v2/ServiceProviderConfig" => scim::read_only(self, request).await,
+            "POST /scim/v2/ResourceTypes" => scim::read_only(self, request).await,
+            "PUT /scim/v2/ResourceTypes" => scim::read_only(self, request).await,
+            "PATCH /scim/v2/ResourceTypes" => scim::read_only(self, request).await,
+            "DELETE /scim/v2/ResourceTypes" => scim::read_only(self, request).await,
+            "POST /scim/v2/Schemas" => scim::read_only(self, request).await,
+            "PUT /scim/v2/Schemas" => scim::read_only(self, request).await,
+            "PATCH /scim/v2/Schemas" => scim::read_only(self, request).await,
+            "DELETE /scim/v2/Schemas" => scim::read_only(self, request).await,
+            "POST /scim/v2/.search" => scim::search(self, request).await,
+            "GET /scim/v2/{id}" => scim::unknown(self, request).await,
+            "GET /scim/v2/Users" => scim::list_users(self, request).await,
+            "POST /scim/v2/Users" => scim::create_user(self, request).await,
+            "GET /scim/v2/Users/{id}" => scim::read_user(self, request).await,
+            "PUT /scim/v2/Users/{id}" => scim::replace_user(self, request).await,
+            "PATCH /scim/v2/Users/{id}" => scim::patch_user(self, request).await,
+            "DELETE /scim/v2/Users/{id}" => scim::delete_user(self, request).await,
+            "GET /scim/v2/Groups" => scim::list_groups(self, request).await,
+            "POST /scim/v2/Groups" => scim::create_group(self, request).await,
+            "GET /scim/v2/Groups/{id}" => scim::read_group(self, request).await,
+            "PUT /scim/v2/Groups/{id}" => scim::replace_group(self, request).await,
+            "PATCH /scim/v2/Groups/{id}" => scim::patch_group(self, request).await,
+            "DELETE /scim/v2/Groups/{id}" => scim::delete_group(self, request).await,
+            _ => Err(Problem::not_found()),
+        }
+    }
+
+    fn authenticator(&self) -> Option<&Authenticator> {
+        Some(&self.authenticator)
+    }
+}
