@@ -12,6 +12,7 @@ pub mod captcha;
 pub mod challenge;
 pub mod credential;
 pub mod dashboard;
+pub mod directory;
 pub mod email;
 pub mod failure;
 pub mod id;

@@ -1,0 +1,3 @@
+//! Directories of customers, from which users come.
+
+pub mod ldap;
