@@ -9,6 +9,7 @@ pub mod events;
 pub mod http;
 pub mod invite;
 pub mod keys;
+pub mod ldap;
 pub mod log;
 pub mod mail;
 pub mod members;
