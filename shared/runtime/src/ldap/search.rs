@@ -7,6 +7,9 @@ use std::mem;
 /// Most entries of a page: Active Directory gives no more than 1,000.
 pub const MOST_ON_A_PAGE: u32 = 500;
 
+/// Most pages without an entry, one after the other. A server may give one when it takes its time.
+const MOST_EMPTY_PAGES: u32 = 100;
+
 /// A search below a base, and how far it is. It is over only when the directory said so: a list that ends
 /// otherwise ends with an error.
 #[derive(Debug)]
@@ -20,6 +23,7 @@ pub struct Search {
     place: Place,
     found: usize,
     referrals: usize,
+    empty_pages: u32,
 }
 
 /// Where a search is.
@@ -57,6 +61,7 @@ impl Search {
             place: Place::At(Vec::new()),
             found: 0,
             referrals: 0,
+            empty_pages: 0,
         }
     }
 
@@ -110,12 +115,17 @@ impl Search {
     /// Takes a page that was read to its end, and where the next one begins: nowhere when nothing is said.
     ///
     /// # Errors
-    /// [`LdapFault::TooManyEntries`], [`LdapFault::BaseEmpty`].
+    /// [`LdapFault::TooManyEntries`], [`LdapFault::BaseEmpty`], [`LdapFault::NotLdap`] when there are pages
+    /// without end and nothing on them.
     pub fn turn(&mut self, page: Page, next: Vec<u8>) -> Result<Page, LdapFault> {
         self.found += page.entries.len();
         self.referrals += page.referrals;
         if self.found > self.most {
             return Err(LdapFault::TooManyEntries(self.most));
+        }
+        self.empty_pages = if page.entries.is_empty() { self.empty_pages + 1 } else { 0 };
+        if self.empty_pages > MOST_EMPTY_PAGES {
+            return Err(LdapFault::NotLdap);
         }
         if !next.is_empty() {
             self.place = Place::At(next);

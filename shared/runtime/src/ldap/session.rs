@@ -64,8 +64,7 @@ impl Wire {
     async fn ask_for_tls(&mut self) -> Result<(), OutboundError> {
         let id = self.next_id();
         self.ask(&message::start_tls(id)).await?;
-        let Said::Extended(Outcome { code, words }) = self.answer(&mut MOST_PAGE.clone()).await?
-        else {
+        let Said::Extended(Outcome { code, words }) = self.answer(&mut { MOST_PAGE }).await? else {
             return Err(LdapFault::NotLdap.into());
         };
         if code != code::SUCCESS {
@@ -87,7 +86,7 @@ impl Wire {
         }
         let id = self.next_id();
         self.ask(&message::bind(id, &name.to_string(), &self.secret)).await?;
-        match self.answer(&mut MOST_PAGE.clone()).await? {
+        match self.answer(&mut { MOST_PAGE }).await? {
             Said::Bind(Outcome { code: code::SUCCESS, .. }) => Ok(()),
             Said::Bind(Outcome { code, words }) => Err(LdapFault::Refused { code, words }.into()),
             _ => Err(LdapFault::NotLdap.into()),
@@ -142,14 +141,14 @@ impl Wire {
         }
     }
 
-    /// The server's words as they may be shown.
+    /// The server's words as they may be shown. What nobody sees goes first: it could part the password.
     fn shown(&self, words: &str) -> String {
-        let words = if self.secret.is_empty() {
-            words.to_owned()
+        let seen: String = words.chars().filter(|c| !c.is_control()).collect();
+        if self.secret.is_empty() {
+            bounded(&seen)
         } else {
-            words.replace(&self.secret, "***")
-        };
-        bounded(&words)
+            bounded(&seen.replace(&self.secret, "***"))
+        }
     }
 
     /// Asks and reads the answer to its end; at most `most` entries.
@@ -203,7 +202,7 @@ impl Wire {
 
     async fn read_root(&mut self) -> Result<RootDse, OutboundError> {
         let attributes: Vec<_> = RootDse::ATTRIBUTES.iter().copied().map(str::to_owned).collect();
-        let (found, outcome) = self.one("", &attributes, &mut MOST_PAGE.clone()).await?;
+        let (found, outcome) = self.one("", &attributes, &mut { MOST_PAGE }).await?;
         match found {
             Some(raw) => Ok(RootDse::of(&whole(raw).0)),
             // Not every directory shows it.
@@ -215,7 +214,7 @@ impl Wire {
     async fn look_at(&mut self, base: &Dn, filter: &Filter) -> Result<(), OutboundError> {
         let base = base.to_string();
         let nothing = [NOTHING.to_owned()];
-        let (found, outcome) = self.one(&base, &nothing, &mut MOST_PAGE.clone()).await?;
+        let (found, outcome) = self.one(&base, &nothing, &mut { MOST_PAGE }).await?;
         if found.is_none() {
             let Outcome { code, words } = outcome;
             return Err(match code {
@@ -234,7 +233,7 @@ impl Wire {
             attributes: &nothing,
             page: None,
         };
-        let answer = self.read_all(&question, 2, &mut MOST_PAGE.clone()).await?;
+        let answer = self.read_all(&question, 2, &mut { MOST_PAGE }).await?;
         let (outcome, _) = answer.ended.ok_or(LdapFault::NotLdap)?;
         match (outcome.code, answer.entries.len()) {
             (code::SUCCESS | code::SIZE_LIMIT_EXCEEDED, 1..) => Ok(()),

@@ -25,9 +25,9 @@ impl Flavor {
     /// The users of this kind of directory.
     pub const fn user_filter(self) -> &'static str {
         match self {
-            // `SAM_NORMAL_USER_ACCOUNT`: people, disabled ones too, but no computers, which are users to
-            // `objectClass`.
-            Self::ActiveDirectory => "(sAMAccountType=805306368)",
+            // People, disabled ones too; computers, and the service accounts that are computers, are users
+            // to `objectClass`.
+            Self::ActiveDirectory => "(&(objectClass=user)(!(objectClass=computer)))",
             Self::OpenLdap => "(objectClass=inetOrgPerson)",
         }
     }
