@@ -1,6 +1,6 @@
 //! Reading a customer's directory by LDAP (RFC 4511).
 //!
-//! Of the protocol there is as much as reading needs: bind, search in pages, StartTLS. It is spoken by our
+//! Of the protocol there is as much as reading needs: bind, search in pages, `StartTLS`. It is spoken by our
 //! own hand because the server is a stranger: a message that lies about its length, its depth or its order
 //! is an error here, where the one library for clients (`ldap3` 0.12) takes as much memory as it is told to,
 //! runs out of stack or panics.
@@ -41,7 +41,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { answer: Duration::from_secs(30), whole: Duration::from_secs(600) }
+        Self { answer: Duration::from_secs(30), whole: Duration::from_mins(10) }
     }
 }
 

@@ -100,7 +100,7 @@ impl Outbound {
         Ok(Connection::new(io, deadline, self.patience.close))
     }
 
-    /// Shakes hands on a connection that was plain until now, as StartTLS has it. One that is encrypted
+    /// Shakes hands on a connection that was plain until now, as `StartTLS` has it. One that is encrypted
     /// already is given back.
     ///
     /// # Errors

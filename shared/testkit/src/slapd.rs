@@ -233,7 +233,7 @@ impl Slapd {
         Self::start_with(ldif, Some(Certificates::new()))
     }
 
-    /// Without TLS, when there is no certificate: it refuses StartTLS then.
+    /// Without TLS, when there is no certificate: it refuses `StartTLS` then.
     pub fn start_with(ldif: &Ldif, certificates: Option<Certificates>) -> Self {
         let address = free_address();
         let folder = std::env::temp_dir().join(format!("belfry-slapd-{address}"));

@@ -107,15 +107,14 @@ impl<'a> Reader<'a> {
 /// Appends an element.
 pub(super) fn put(tag: u8, content: &[u8], out: &mut Vec<u8>) {
     out.push(tag);
-    match u8::try_from(content.len()) {
-        Ok(length @ 0..0x80) => out.push(length),
-        _ => {
-            let length = content.len().to_be_bytes();
-            let digits = length.iter().copied().skip_while(|digit| *digit == 0);
-            // At most 8.
-            out.push(0x80 | u8::try_from(digits.clone().count()).unwrap_or(0));
-            out.extend(digits);
-        }
+    if let Ok(length @ 0..0x80) = u8::try_from(content.len()) {
+        out.push(length);
+    } else {
+        let length = content.len().to_be_bytes();
+        let digits = length.iter().copied().skip_while(|digit| *digit == 0);
+        // At most 8.
+        out.push(0x80 | u8::try_from(digits.clone().count()).unwrap_or(0));
+        out.extend(digits);
     }
     out.extend_from_slice(content);
 }

@@ -166,12 +166,8 @@ fn filter(node: &Node, out: &mut Vec<u8>) {
         });
     };
     match node {
-        Node::And(nodes) => {
-            put_all(0xa0, out, |out| nodes.iter().for_each(|node| filter(node, out)))
-        }
-        Node::Or(nodes) => {
-            put_all(0xa1, out, |out| nodes.iter().for_each(|node| filter(node, out)))
-        }
+        Node::And(nodes) => put_all(0xa0, out, |out| filters(nodes, out)),
+        Node::Or(nodes) => put_all(0xa1, out, |out| filters(nodes, out)),
         Node::Not(node) => put_all(0xa2, out, |out| filter(node, out)),
         Node::Equal(attribute, value) => pair(0xa3, attribute, value, out),
         Node::Substrings { attribute, initial, any, last } => put_all(0xa4, out, |out| {
@@ -189,13 +185,21 @@ fn filter(node: &Node, out: &mut Vec<u8>) {
         Node::Approximate(attribute, value) => pair(0xa8, attribute, value, out),
         Node::Extensible { rule, attribute, value, dn } => put_all(0xa9, out, |out| {
             for (tag, text) in [(0x81, rule), (0x82, attribute)] {
-                text.iter().for_each(|text| put(tag, text.as_bytes(), out));
+                if let Some(text) = text {
+                    put(tag, text.as_bytes(), out);
+                }
             }
             put(0x83, value, out);
             if *dn {
                 put(0x84, &[0xff], out);
             }
         }),
+    }
+}
+
+fn filters(nodes: &[Node], out: &mut Vec<u8>) {
+    for node in nodes {
+        filter(node, out);
     }
 }
 

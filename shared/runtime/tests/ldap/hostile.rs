@@ -4,7 +4,7 @@ use super::server::{BIND, Reply, SEARCH, Server, done, element, entry, message, 
 use super::{directory, failed, read_until_fault, session, trace, users};
 use belfry_domain::directory::ldap::Security;
 use belfry_runtime::ldap::{Directory as _, LdapFault, Network, Patience, test};
-use belfry_runtime::outbound::{OutboundError, StepName};
+use belfry_runtime::outbound::OutboundError;
 use belfry_testkit::slapd::{BASE, PASSWORD};
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +70,7 @@ async fn a_length_is_not_believed() {
 
 #[tokio::test]
 async fn talk_without_end_has_an_end() {
-    let fault = greeted(|id| Reply::SayForEver(message(id, 0x79, &[0x80; 60_000], &[]))).await;
+    let fault = greeted(|id| Reply::SayForEver(message(id, 0x79, &vec![0x80; 60_000], &[]))).await;
     assert_eq!(fault, LdapFault::TooLarge.into());
 }
 
@@ -195,9 +195,12 @@ async fn an_entry_weighs_what_it_takes_here() {
         searched(20_000, move |id| Reply::SayForEver(entry(id, "cn=x", &[("cn", large.clone())])))
             .await;
     assert_eq!(fault, LdapFault::TooLarge.into());
+    // 6 MB on the wire.
     let many = values(40_000, 0);
-    let fault =
-        searched(20_000, move |id| Reply::SayForEver(entry(id, "cn=x", &[("cn", many.clone())])))
-            .await;
+    let fault = searched(20_000, move |id| {
+        let entries = entry(id, "cn=x", &[("cn", many.clone())]).repeat(25);
+        Reply::Say([entries, done(id, 0, None)].concat())
+    })
+    .await;
     assert_eq!(fault, LdapFault::TooLarge.into());
 }

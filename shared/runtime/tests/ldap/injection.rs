@@ -124,5 +124,5 @@ async fn no_part_of_a_name_is_more_than_a_part() {
 }
 
 fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(text)
 }

@@ -55,6 +55,7 @@ async fn a_part_that_does_not_go_on_is_no_end() {
         ("a gap", ("range=10-*", "member;range=11-*", 11, 20)),
         ("the same again", ("range=10-*", "member;range=0-9", 0, 9)),
         ("backwards", ("range=10-*", "member;range=10-5", 10, 12)),
+        ("standing still", ("range=10-*", "member;range=10-9", 10, 12)),
         ("nothing", ("range=10-*", "member;range=10-*", 1, 0)),
         ("without a range", ("range=10-*", "member", 10, 20)),
         ("another attribute", ("range=10-*", "members;range=10-*", 10, 20)),

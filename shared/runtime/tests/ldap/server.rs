@@ -139,16 +139,15 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 async fn next(stream: &mut (impl AsyncRead + Unpin)) -> Option<Asked> {
     assert_eq!(stream.read_u8().await.ok()?, 0x30);
     let length = match stream.read_u8().await.ok()? {
-        short @ 0..0x80 => usize::from(short),
+        short @ 0..=0x7f => usize::from(short),
         0x81 => usize::from(stream.read_u8().await.ok()?),
-        0x82 => usize::from(stream.read_u16().await.ok()?),
-        other => panic!("a length of {other:x}"),
+        _ => usize::from(stream.read_u16().await.ok()?),
     };
     let mut message = vec![0; length];
     stream.read_exact(&mut message).await.ok()?;
-    let digits = usize::from(message[1]);
-    let id = message[2..2 + digits].iter().fold(0, |id, digit| (id << 8) | u32::from(*digit));
-    Some(Asked { id, operation: message[2 + digits], message })
+    let (digits, rest) = message.get(2..)?.split_at(usize::from(*message.get(1)?));
+    let id = digits.iter().fold(0, |id, digit| (id << 8) | u32::from(*digit));
+    Some(Asked { id, operation: *rest.first()?, message })
 }
 
 pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
