@@ -11,6 +11,7 @@ pub mod http;
 pub mod invite;
 pub mod keys;
 pub mod leaving;
+pub mod ldap;
 pub mod log;
 pub mod mail;
 pub mod members;

@@ -13,6 +13,7 @@ mod trace;
 
 pub use connection::{Confirmation, Connection};
 pub use fault::OutboundError;
+pub(crate) use fault::bounded;
 pub use http::Http;
 pub use resolve::{Resolver, SystemResolver};
 pub use tls::{Authorities, CertificateFacts, CertificateFault, Identity, Tls, Trust};
@@ -94,17 +95,45 @@ impl Outbound {
         tcp.set_nodelay(true).map_err(|error| OutboundError::of_io(&error))?;
         let io = match tls {
             None => Io::Plain(tcp),
-            Some(tls) => {
-                let until = deadline.min(Instant::now() + self.patience.handshake);
-                let handshake = async {
-                    let work = tls.handshake(peer.host(), tcp);
-                    let stream = within(until, OutboundError::Timeout, work).await;
-                    (stream.as_ref().ok().map(|stream| Seen::Tls(tls::seen(stream))), stream)
-                };
-                Io::Tls(Box::new(trace.step(StepName::Tls, handshake).await?))
-            }
+            Some(tls) => self.handshake(tcp, peer.host(), tls, deadline, trace).await?,
         };
         Ok(Connection::new(io, deadline, self.patience.close))
+    }
+
+    /// Shakes hands on a connection that was plain until now, as `StartTLS` has it. One that is encrypted
+    /// already is given back.
+    ///
+    /// # Errors
+    /// [`OutboundError`].
+    pub(crate) async fn secure(
+        &self,
+        plain: Connection,
+        host: &Host,
+        tls: &Tls,
+        trace: &mut Trace,
+    ) -> Result<Connection, OutboundError> {
+        let (io, deadline) = plain.into_parts();
+        let io = match io {
+            Io::Plain(tcp) => self.handshake(tcp, host, tls, deadline, trace).await?,
+            encrypted @ Io::Tls(_) => encrypted,
+        };
+        Ok(Connection::new(io, deadline, self.patience.close))
+    }
+
+    async fn handshake(
+        &self,
+        tcp: TcpStream,
+        host: &Host,
+        tls: &Tls,
+        deadline: Instant,
+        trace: &mut Trace,
+    ) -> Result<Io, OutboundError> {
+        let until = deadline.min(Instant::now() + self.patience.handshake);
+        let handshake = async {
+            let stream = within(until, OutboundError::Timeout, tls.handshake(host, tcp)).await;
+            (stream.as_ref().ok().map(|stream| Seen::Tls(tls::seen(stream))), stream)
+        };
+        Ok(Io::Tls(Box::new(trace.step(StepName::Tls, handshake).await?)))
     }
 
     /// Resolves and checks, and connects to nobody.

@@ -2,6 +2,7 @@
 
 use super::http::Http;
 use super::{OutboundError, Seen, StepName, Trace, within};
+use bytes::BytesMut;
 use futures::FutureExt as _;
 use std::time::Duration;
 use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt as _};
@@ -11,6 +12,9 @@ use tokio_rustls::client::TlsStream;
 
 /// Most bytes that a server may say unasked, before our end and after it.
 const MOST_DRAINED: u64 = 64 * 1024;
+
+/// How much is read at once.
+const CHUNK: usize = 16 * 1024;
 
 /// How long a failed write waits for the server's reason.
 const REASON: Duration = Duration::from_secs(1);
@@ -78,17 +82,39 @@ impl Connection {
         trace: &mut Trace,
     ) -> Result<(), OutboundError> {
         let work = async {
-            let written = within(self.deadline, OutboundError::Timeout, async {
-                let stream = self.io.stream();
-                stream.write_all(bytes).await.map_err(|error| OutboundError::of_io(&error))?;
-                stream.flush().await.map_err(|error| OutboundError::of_io(&error))
-            });
-            match written.await {
+            match self.send(bytes).await {
                 Ok(()) => (Some(Seen::Written(bytes.len())), Ok(())),
                 Err(fault) => (None, Err(self.reason(fault).await)),
             }
         };
         trace.step(StepName::Write, work).await
+    }
+
+    /// Hands all bytes to the operating system, as a part of what the caller traces.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), OutboundError> {
+        within(self.deadline, OutboundError::Timeout, async {
+            let stream = self.io.stream();
+            stream.write_all(bytes).await.map_err(|error| OutboundError::of_io(&error))?;
+            stream.flush().await.map_err(|error| OutboundError::of_io(&error))
+        })
+        .await
+    }
+
+    /// Appends what has arrived, at least one byte.
+    pub(crate) async fn receive(&mut self, buffer: &mut BytesMut) -> Result<(), OutboundError> {
+        let read = async {
+            buffer.reserve(CHUNK);
+            let read = self.io.stream().read_buf(buffer).await;
+            match read.map_err(|error| OutboundError::of_io(&error))? {
+                0 => Err(OutboundError::ConnectionClosed),
+                _ => Ok(()),
+            }
+        };
+        within(self.deadline, OutboundError::Timeout, read).await
+    }
+
+    pub(super) fn into_parts(self) -> (Io, Instant) {
+        (self.io, self.deadline)
     }
 
     /// Why a write failed. The server's verdict on our certificate comes after TLS 1.3's handshake, and a

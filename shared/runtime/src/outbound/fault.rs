@@ -1,6 +1,7 @@
 //! Why a server was not reached, or is not known to have taken what it was sent.
 
 use super::CertificateFault;
+use crate::ldap::LdapFault;
 use rustls::{AlertDescription, CertificateError};
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -72,6 +73,9 @@ pub enum OutboundError {
     /// What the server sends is not HTTP/1.1, or its head is longer than 64 KB.
     #[error("the server's answer is not one of HTTP/1.1")]
     NotHttp,
+    /// A directory's answer.
+    #[error(transparent)]
+    Ldap(#[from] LdapFault),
 }
 
 impl OutboundError {
@@ -99,23 +103,25 @@ impl OutboundError {
             Self::ConnectionReset => "connection_reset",
             Self::AnswerTooLarge => "answer_too_large",
             Self::NotHttp => "http_not_spoken",
+            Self::Ldap(fault) => fault.code(),
         }
     }
 
     /// Whether the same will happen again until somebody changes something: a certificate, a setting, an
     /// address. All else may heal by itself.
     pub const fn is_lasting(&self) -> bool {
-        matches!(
-            self,
+        match self {
+            Self::Ldap(fault) => fault.is_lasting(),
             Self::AddressNotAllowed(_)
-                | Self::CertificateExpired
-                | Self::CertificateNotYetValid
-                | Self::CertificateName(_)
-                | Self::CertificateUnknownIssuer
-                | Self::CertificateUnsuitable(_)
-                | Self::ClientCertificateRefused
-                | Self::Certificate(_)
-        )
+            | Self::CertificateExpired
+            | Self::CertificateNotYetValid
+            | Self::CertificateName(_)
+            | Self::CertificateUnknownIssuer
+            | Self::CertificateUnsuitable(_)
+            | Self::ClientCertificateRefused
+            | Self::Certificate(_) => true,
+            _ => false,
+        }
     }
 
     /// Of an open connection. TLS speaks through the errors of the stream under it.
@@ -188,7 +194,7 @@ fn of(text: &str) -> String {
 }
 
 /// A server's text as it may be shown: at most 200 characters, none of them a control character.
-pub(super) fn bounded(text: &str) -> String {
+pub(crate) fn bounded(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 

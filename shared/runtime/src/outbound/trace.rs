@@ -15,6 +15,14 @@ pub enum StepName {
     Connect,
     /// The TLS handshake.
     Tls,
+    /// A plain connection is to become an encrypted one; the server's consent to it.
+    StartTls,
+    /// A name and a password, and what a directory says to them.
+    Bind,
+    /// What a directory says of itself.
+    Root,
+    /// The base of a directory, and whether there is anybody.
+    Base,
     /// Bytes handed to the connection.
     Write,
     /// An HTTP request and its answer.
@@ -30,6 +38,10 @@ impl StepName {
             Self::Resolve => "resolve",
             Self::Connect => "connect",
             Self::Tls => "tls",
+            Self::StartTls => "starttls",
+            Self::Bind => "bind",
+            Self::Root => "root",
+            Self::Base => "base",
             Self::Write => "write",
             Self::Answer => "answer",
             Self::Close => "close",
@@ -94,7 +106,7 @@ impl Trace {
         &self.steps
     }
 
-    pub(super) async fn step<T>(
+    pub(crate) async fn step<T>(
         &mut self,
         name: StepName,
         work: impl Future<Output = (Option<Seen>, Result<T, OutboundError>)>,
