@@ -145,6 +145,7 @@ def started(binary, refuse_once=False):
         "BELFRY_MAIL_QUEUE_URL": f"http://{address}/1/mail",
         "BELFRY_IMPORT_QUEUE_URL": f"http://{address}/1/import",
         "BELFRY_TAGGING_QUEUE_URL": f"http://{address}/1/tagging",
+        "BELFRY_DIRECTORY_QUEUE_URL": f"http://{address}/1/directory",
         "BELFRY_SIEM_QUEUE_URL": f"http://{address}/1/siem.fifo",
         "BELFRY_SUPPORT_EMAIL": "support@example.com",
         "BELFRY_SIGNING_KEY_ID": "key",

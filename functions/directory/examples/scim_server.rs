@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for tests")]
 
 use belfry_domain::account::Role;
-use belfry_testkit::{World, ask, bridge};
+use belfry_testkit::{World, ask, bridge, public_network};
 use serde_json::json;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -53,6 +53,9 @@ async fn main() {
         table: world.table(),
         authenticator: world.authenticator(world.table()),
         post: world.post(),
+        ldap: Arc::new(world.directory.clone()),
+        outbound: public_network(),
+        bell: Arc::new(world.syncs.clone()),
         clock: Arc::new(world.clock.clone()),
         entropy: world.entropy.clone(),
     });

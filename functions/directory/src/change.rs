@@ -2,13 +2,14 @@
 //! brought to them in the background.
 
 use crate::App;
-use crate::body::ProviderBody;
+use crate::body::{ProviderBody, Wanted};
 use crate::find::{found, found_staying};
 use crate::sync::asked_by;
 use crate::view::{ProviderView, described};
 use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::directory::provider::{Provider, Task};
 use belfry_domain::failure::FieldError;
+use belfry_domain::id::SyncId;
 use belfry_domain::policy::Action;
 use belfry_store::providers::NotKept;
 use belfry_store::transaction::Transaction;
@@ -16,7 +17,6 @@ use belfry_store::transaction::Transaction;
 pub(crate) async fn change(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
     let actor = app.authenticator.actor(request).await?;
     let body: ProviderBody = request::body(request)?;
-    let settings = body.read()?;
     let version = body.version.ok_or_else(|| {
         let detail = "Give the version that you have seen.";
         Problem::invalid(vec![FieldError::new("/version", "required", detail)])
@@ -27,14 +27,25 @@ pub(crate) async fn change(app: &App, request: &Request) -> Result<Response<Body
     if version != before.version {
         return Err(Problem::stale(before.version));
     }
-    let mut after = Provider { settings, ..before.changed() };
-    if after.settings.changes_users(&before.settings) {
-        after = after.with_work(Task::Apply, asked_by(&actor), now);
+    let Wanted { settings, password } = body.read(app, tenant, Some(&before)).await?;
+    let changes_users = settings.changes_users(&before.settings);
+    let mut after = Provider { settings, ..before.changed() }.scheduled();
+    if let Some(password) = &password {
+        after.sealed_password = Some(app.seal(&after, password).await?);
+    }
+    if changes_users {
+        let id = SyncId::new(now, app.entropy.as_ref());
+        after = after.with_work(id, Task::Apply, Some(asked_by(&actor)), now);
     }
     let (entry, at) = (described(&after, Some(&before)), (now, app.entropy.as_ref()));
     let (by, none) = ((&grant, &entry), Transaction::new());
     match app.table.change_provider(by, (&before, &after), none, at).await {
-        Ok(()) => Ok(answer::ok(&ProviderView::of(&after, request, now))),
+        Ok(()) => {
+            if changes_users {
+                app.ring(&after).await;
+            }
+            Ok(answer::ok(&ProviderView::of(&after, request, now)))
+        }
         Err(NotKept::Changed) => {
             let present = found(app, tenant, request).await?;
             if present.version == version {

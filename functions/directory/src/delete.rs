@@ -10,6 +10,7 @@ use belfry_api::{Body, Problem, Request, Response, answer};
 use belfry_domain::audit::Entry;
 use belfry_domain::directory::provider::{Fate, Provider, Task};
 use belfry_domain::failure::FieldError;
+use belfry_domain::id::SyncId;
 use belfry_domain::policy::Action;
 use belfry_store::providers::{NotKept, without_tokens};
 
@@ -31,13 +32,17 @@ pub(crate) async fn delete(app: &App, request: &Request) -> Result<Response<Body
         let before = found_staying(app, grant.tenant(), request).await?;
         let tokens = without_tokens(before.tokens.iter().map(|token| token.id));
         let after = Provider { tokens: Vec::new(), ..before.changed() };
-        let after = after.with_work(Task::Remove(fate), asked_by(&actor), now);
+        let (id, by) = (SyncId::new(now, entropy), asked_by(&actor));
+        let after = after.with_work(id, Task::Remove(fate), Some(by), now);
         let entry = Entry::about("identity_provider", &before.id)
             .set("name", before.settings.name.as_str())
             .set("users", fate.name());
         let (by, at) = ((&grant, &entry), (now, entropy));
         match app.table.change_provider(by, (&before, &after), tokens, at).await {
-            Ok(()) => return Ok(answer::json(202, &ProviderView::of(&after, request, now))),
+            Ok(()) => {
+                app.ring(&after).await;
+                return Ok(answer::json(202, &ProviderView::of(&after, request, now)));
+            }
             Err(NotKept::Changed) => {}
             Err(error) => return Err(error.into()),
         }

@@ -6,8 +6,12 @@ mod change;
 mod create;
 mod delete;
 mod find;
+mod ldap;
+mod preview;
 mod scim;
 mod sync;
+mod syncs;
+mod test;
 mod token;
 mod view;
 
@@ -15,7 +19,10 @@ use belfry_api::{Body, Problem, Request, Response};
 use belfry_domain::ports::{Clock, Entropy};
 use belfry_runtime::authenticate::Authenticator;
 use belfry_runtime::http::Routes;
+use belfry_runtime::ldap::Directory;
+use belfry_runtime::outbound::Outbound;
 use belfry_runtime::post::Post;
+use belfry_runtime::queue::Doorbell;
 use belfry_store::Table;
 use std::sync::Arc;
 
@@ -25,8 +32,14 @@ pub struct App {
     pub table: Table,
     /// Who is asking at the console.
     pub authenticator: Authenticator,
-    /// Mails.
+    /// Mails, and the key that seals passwords.
     pub post: Post,
+    /// Opens directories that are read.
+    pub ldap: Arc<dyn Directory>,
+    /// Finds hosts.
+    pub outbound: Outbound,
+    /// Wakes `directory-sync`.
+    pub bell: Arc<dyn Doorbell>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -43,6 +56,10 @@ impl Routes for App {
             "DELETE /identity-providers/{id}" => delete::delete(self, request).await,
             "POST /identity-providers/{id}/token" => token::token(self, request).await,
             "POST /identity-providers/{id}/sync" => sync::sync(self, request).await,
+            "GET /identity-providers/{id}/syncs" => syncs::syncs(self, request).await,
+            "POST /identity-providers/{id}/test" => test::test(self, request).await,
+            "POST /identity-providers/test" => test::test_unsaved(self, request).await,
+            "POST /identity-providers/{id}/preview" => preview::preview(self, request).await,
             "GET /scim/v2/ServiceProviderConfig" => scim::config(self, request).await,
             "GET /scim/v2/ResourceTypes" => scim::resource_types(self, request).await,
             "GET /scim/v2/ResourceTypes/{id}" => scim::resource_type(self, request).await,

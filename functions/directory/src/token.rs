@@ -36,6 +36,10 @@ pub(crate) async fn token(app: &App, request: &Request) -> Result<Response<Body>
     let (now, entropy) = (app.clock.now(), app.entropy.as_ref());
     for _ in 0..LOOKS {
         let before = found_staying(app, grant.tenant(), request).await?;
+        if before.settings.scim_mapping().is_none() {
+            let detail = "A directory that is read by LDAP has no token.";
+            return Err(Problem::new(409, "no_tokens", detail));
+        }
         let made = ScimToken::new(now, entropy);
         let tokens = rotated(&before, &made, overlap, now);
         let after = Provider { tokens, version: before.version, ..before.changed() };

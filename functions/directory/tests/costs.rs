@@ -3,7 +3,7 @@
 
 use belfry_domain::account::Role;
 use belfry_testkit::gate::Open;
-use belfry_testkit::{Answer, Ask, World, ask};
+use belfry_testkit::{Answer, Ask, World, ask, public_network};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -20,6 +20,9 @@ impl Counted<'_> {
             authenticator: self.world.authenticator(table.clone()),
             table,
             post: self.world.post(),
+            ldap: Arc::new(self.world.directory.clone()),
+            outbound: public_network(),
+            bell: Arc::new(self.world.syncs.clone()),
             clock: Arc::new(self.world.clock.clone()),
             entropy: self.world.entropy.clone(),
         }

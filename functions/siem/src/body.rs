@@ -11,7 +11,8 @@ use belfry_domain::siem::destination::{Address, Framing, Secrets, Settings, Tran
 use belfry_domain::siem::format::Format;
 use belfry_domain::siem::record::{RecordType, Source};
 use belfry_domain::telemetry::event::Severity;
-use belfry_runtime::outbound::{Authorities, CertificateFault, Trace};
+use belfry_runtime::outbound::view::certificates;
+use belfry_runtime::outbound::{Authorities, Trace};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,9 +66,6 @@ pub(crate) struct Wanted {
     /// The token that was made here and not given, to be shown this once.
     pub(crate) made: Option<String>,
 }
-
-/// Most bytes of certificates.
-const MOST_PEM: usize = 32 * 1024;
 
 impl DestinationBody {
     /// The settings, checked as far as that is possible without connecting.
@@ -274,26 +272,6 @@ impl DestinationBody {
 }
 
 const TRANSPORTS: &str = "The transport is syslog_tls, syslog_tcp, splunk_hec, webhook or pull.";
-
-/// Notes what is wrong with certificates.
-pub(crate) fn certificates(
-    fields: &mut Fields,
-    pointer: &str,
-    pem: &str,
-    read: impl FnOnce(&str) -> Result<(), CertificateFault>,
-) {
-    if pem.len() > MOST_PEM {
-        fields.fault(pointer, "too_long", "Certificates have at most 32 KB.");
-    } else if pem.contains("PRIVATE KEY") {
-        // Certificates are shown to whoever reads the settings.
-        let detail = "There is a private key among the certificates; it belongs in client_key_pem.";
-        fields.fault(pointer, "holds_private_key", detail);
-    } else if let Err(fault) = read(pem) {
-        let of_key =
-            matches!(fault, CertificateFault::KeyUnreadable | CertificateFault::KeyMismatch);
-        fields.refuse(if of_key { "/client_key_pem" } else { pointer }, &fault);
-    }
-}
 
 /// Takes what a name stands for.
 fn chosen<T>(

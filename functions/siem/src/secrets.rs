@@ -1,7 +1,7 @@
 //! The secrets of a destination: which it has from now on, and how they are kept.
 
 use crate::App;
-use crate::body::{Before, DestinationBody, certificates};
+use crate::body::{Before, DestinationBody};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use belfry_api::Problem;
@@ -10,6 +10,7 @@ use belfry_domain::failure::FieldError;
 use belfry_domain::ports::random;
 use belfry_domain::siem::destination::{Destination, Secrets, Transport};
 use belfry_runtime::outbound::Identity;
+use belfry_runtime::outbound::view::certificates;
 use belfry_runtime::siem::seal_secrets;
 
 impl DestinationBody {

@@ -11,8 +11,9 @@ use belfry_domain::siem::destination::{Secrets, Settings, Transport};
 use belfry_domain::siem::format::Renderer;
 use belfry_domain::siem::progress::Verdict;
 use belfry_domain::siem::record::{Record, StreamName, What};
-use belfry_domain::throttle::SIEM_TEST;
-use belfry_runtime::outbound::{Confirmation, Seen, Step, Trace};
+use belfry_domain::throttle::CONNECTION;
+use belfry_runtime::outbound::Trace;
+use belfry_runtime::outbound::view::{ErrorView, StepView};
 use belfry_runtime::siem::{Parcel, open_secrets};
 use serde::Serialize;
 
@@ -24,76 +25,6 @@ struct TestView {
     event_id: AuditId,
     steps: Vec<StepView>,
     error: Option<ErrorView>,
-}
-
-#[derive(Serialize)]
-struct ErrorView {
-    code: &'static str,
-    detail: String,
-}
-
-#[derive(Serialize, Default)]
-struct StepView {
-    step: &'static str,
-    elapsed_ms: u64,
-    ok: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    addresses: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tls: Option<TlsView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    /// Whether the connection ended as TLS wants it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    clean_end: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ErrorView>,
-}
-
-#[derive(Serialize)]
-struct TlsView {
-    version: &'static str,
-    subject: Option<String>,
-    issuer: Option<String>,
-    not_after: Option<String>,
-}
-
-impl StepView {
-    fn of(step: &Step) -> Self {
-        let error = step.fault.as_ref().map(|fault| ErrorView {
-            code: fault.code(),
-            detail: belfry_api::sentence(&fault.to_string()),
-        });
-        let mut view = Self {
-            step: step.name.name(),
-            elapsed_ms: step.elapsed_ms,
-            ok: error.is_none(),
-            error,
-            ..Self::default()
-        };
-        match &step.seen {
-            Some(Seen::Addresses(addresses)) => {
-                view.addresses = addresses.iter().map(ToString::to_string).collect();
-            }
-            Some(Seen::Address(address)) => view.addresses = vec![address.to_string()],
-            Some(Seen::Tls(tls)) => {
-                let certificate = tls.certificate.as_ref();
-                view.tls = Some(TlsView {
-                    version: tls.version,
-                    subject: certificate.map(|facts| facts.subject.clone()),
-                    issuer: certificate.map(|facts| facts.issuer.clone()),
-                    not_after: certificate.map(|facts| answer::time(facts.not_after)),
-                });
-            }
-            Some(Seen::Written(bytes)) => view.bytes = Some(*bytes),
-            Some(Seen::Status(status)) => view.status = Some(*status),
-            Some(Seen::Closed(end)) => view.clean_end = Some(*end == Confirmation::Clean),
-            None => {}
-        }
-        view
-    }
 }
 
 pub(crate) async fn test(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
@@ -133,7 +64,7 @@ impl App {
     pub(crate) async fn may_connect(&self, tenant: TenantId) -> Result<(), Problem> {
         let subject = tenant.to_string();
         let (now, entropy) = (self.clock.now(), self.entropy.as_ref());
-        Ok(self.table.count_try(&SIEM_TEST, &subject, now, entropy).await?)
+        Ok(self.table.count_try(&CONNECTION, &subject, now, entropy).await?)
     }
 
     async fn tried(
@@ -163,7 +94,7 @@ impl App {
         Ok(answer::ok(&TestView {
             confirmed: outcome.verdicts == [Verdict::Confirmed],
             event_id: event,
-            steps: trace.steps().iter().map(StepView::of).collect(),
+            steps: StepView::all(&trace),
             error: trouble.or(refused).map(|(code, detail)| ErrorView { code, detail }),
         }))
     }

@@ -13,7 +13,7 @@ use crate::stack::{Stack, Which};
 use crate::workspace::Workspace;
 
 /// The template's outputs that are queues, and what people call them.
-const QUEUES: [(&str, &str); 8] = [
+const QUEUES: [(&str, &str); 10] = [
     ("TelemetryQueueUrl", "telemetry"),
     ("TelemetryDeadLettersUrl", "telemetry dead letters"),
     ("MailQueueUrl", "mail"),
@@ -22,6 +22,8 @@ const QUEUES: [(&str, &str); 8] = [
     ("SiemDeadLettersUrl", "SIEM dead letters"),
     ("TaggingQueueUrl", "work on tags"),
     ("TaggingDeadLettersUrl", "dead letters of work on tags"),
+    ("DirectoryQueueUrl", "work on directories"),
+    ("DirectoryDeadLettersUrl", "dead letters of work on directories"),
 ];
 
 /// The state of a stack.

@@ -102,6 +102,38 @@ fn nullable(mut schema: Value) -> Value {
     }
 }
 
+/// What went wrong with a server that an administrator named.
+fn error() -> Value {
+    object([("code", text()), ("detail", text())])
+}
+
+/// A step on the way to a server that an administrator named.
+fn step() -> Value {
+    let tls = object([
+        ("version", text()),
+        ("subject", nullable(text())),
+        ("issuer", nullable(text())),
+        ("not_after", nullable(time())),
+    ]);
+    object([
+        (
+            "step",
+            one_of([
+                "resolve", "connect", "starttls", "tls", "bind", "root", "base", "write", "answer",
+                "close",
+            ]),
+        ),
+        ("elapsed_ms", count()),
+        ("ok", flag()),
+        ("addresses?", list(text())),
+        ("tls?", tls),
+        ("bytes?", count()),
+        ("status?", count()),
+        ("clean_end?", flag()),
+        ("error?", error()),
+    ])
+}
+
 fn one_of(names: impl IntoIterator<Item = &'static str>) -> Value {
     json!({"enum": names.into_iter().collect::<Vec<_>>()})
 }

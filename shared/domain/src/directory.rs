@@ -4,9 +4,11 @@
 //! One [`engine`] decides for all kinds of directories: SCIM pushes a [`person::Person`], others are
 //! asked for theirs.
 
+pub mod compare;
 pub mod engine;
 pub mod entry;
 pub mod ldap;
 pub mod person;
 pub mod provider;
+pub mod sync;
 pub mod token;

@@ -120,6 +120,8 @@ id! {
     IdentityProviderId = "idp";
     /// A token with which an identity provider asks.
     ProviderTokenId = "ipt";
+    /// A sync of a directory.
+    SyncId = "syn";
     /// A group of a directory.
     GroupId = "grp";
     /// A request, when the gateway gave it no id.

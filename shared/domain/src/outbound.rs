@@ -90,9 +90,17 @@ impl Host {
     }
 }
 
-impl FromStr for Host {
-    type Err = HostFault;
-    fn from_str(text: &str) -> Result<Self, HostFault> {
+impl Host {
+    /// A host that may also be one of a private network, such as `dc1.corp.internal`: where the operator
+    /// runs Belfry in such a network, see [`PrivateNetworks`].
+    ///
+    /// # Errors
+    /// [`HostFault`].
+    pub fn of_private_network(text: &str) -> Result<Self, HostFault> {
+        Self::read(text, |_| false)
+    }
+
+    fn read(text: &str, refused: impl Fn(&str) -> bool) -> Result<Self, HostFault> {
         if text.len() > MOST_TEXT {
             return Err(HostFault::TooLong);
         }
@@ -105,13 +113,20 @@ impl FromStr for Host {
         if let Ok(ip) = text.parse::<Ipv4Addr>() {
             return Ok(Self(Kind::Address(ip.into())));
         }
-        name(text).map(|name| Self(Kind::Name(name)))
+        name(text, refused).map(|name| Self(Kind::Name(name)))
+    }
+}
+
+impl FromStr for Host {
+    type Err = HostFault;
+    fn from_str(text: &str) -> Result<Self, HostFault> {
+        Self::read(text, |last| NOT_PUBLIC.contains(&last))
     }
 }
 
 /// The name in its ASCII form. All judgements are made on this form: IDNA turns full-width digits and
 /// ideographic full stops into plain ones and drops what nobody sees.
-fn name(text: &str) -> Result<String, HostFault> {
+fn name(text: &str, refused: impl Fn(&str) -> bool) -> Result<String, HostFault> {
     let ascii = Uts46::new()
         // No `CheckHyphens`: names with hyphens in the third and fourth place are in use.
         .to_ascii(text.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Ignore)
@@ -126,7 +141,7 @@ fn name(text: &str) -> Result<String, HostFault> {
     if is_number(last) {
         return Err(HostFault::Numeric);
     }
-    if last.len() == ascii.len() || NOT_PUBLIC.contains(&last) {
+    if last.len() == ascii.len() || refused(last) {
         return Err(HostFault::NotPublic);
     }
     Ok(ascii.into_owned())
@@ -151,10 +166,11 @@ impl fmt::Display for Host {
     }
 }
 
+/// Of what is stored: it was a host when it was given.
 impl TryFrom<String> for Host {
     type Error = HostFault;
     fn try_from(text: String) -> Result<Self, HostFault> {
-        text.parse()
+        Self::of_private_network(&text)
     }
 }
 
@@ -258,6 +274,71 @@ impl Reach {
     }
 }
 
+/// Private networks that directories may be in, beside the public one: the operator's explicit choice,
+/// where Belfry runs in a VPC.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PrivateNetworks(Vec<(IpAddr, u32)>);
+
+/// A list of networks that cannot be admitted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no network like 10.1.0.0/16 within 10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12, \
+     192.168.0.0/16 or fc00::/7"
+)]
+pub struct BadNetwork(String);
+
+/// The networks out of which private ones are given: RFC 1918, RFC 6598, RFC 4193. Neither this machine nor
+/// what is on its own link, such as the clouds' metadata, can be admitted.
+const PRIVATE: &[(IpAddr, u32)] = &[
+    (IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)), 8),
+    (IpAddr::V4(Ipv4Addr::new(100, 64, 0, 0)), 10),
+    (IpAddr::V4(Ipv4Addr::new(172, 16, 0, 0)), 12),
+    (IpAddr::V4(Ipv4Addr::new(192, 168, 0, 0)), 16),
+    (IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), 7),
+];
+
+impl PrivateNetworks {
+    /// Whether one may connect to the address.
+    pub fn admits(&self, ip: IpAddr) -> bool {
+        self.0.iter().any(|network| is_within(ip, *network)) && ip != METADATA_V6
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The metadata of machines at AWS, which is in a private network by its number.
+const METADATA_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254));
+
+fn is_within(ip: IpAddr, (network, length): (IpAddr, u32)) -> bool {
+    match (ip, network) {
+        (IpAddr::V4(ip), IpAddr::V4(of)) => (ip.to_bits() ^ of.to_bits()).leading_zeros() >= length,
+        (IpAddr::V6(ip), IpAddr::V6(of)) => (ip.to_bits() ^ of.to_bits()).leading_zeros() >= length,
+        _ => false,
+    }
+}
+
+/// Networks in CIDR notation (RFC 4632, section 3.1; RFC 4291, section 2.3), separated by commas.
+impl FromStr for PrivateNetworks {
+    type Err = BadNetwork;
+    fn from_str(text: &str) -> Result<Self, BadNetwork> {
+        let network = |text: &str| {
+            let (first, length) = text.split_once('/')?;
+            let (first, length) = (first.parse::<IpAddr>().ok()?, length.parse::<u32>().ok()?);
+            let most = if first.is_ipv4() { 32 } else { 128 };
+            let within = |(of, least): &(IpAddr, u32)| {
+                *least <= length && length <= most && is_within(first, (*of, *least))
+            };
+            PRIVATE.iter().any(within).then_some((first, length))
+        };
+        let all = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+        let all = all.map(|text| network(text).ok_or_else(|| BadNetwork(text.to_owned())));
+        all.collect::<Result<_, _>>().map(Self)
+    }
+}
+
 /// IPv4 networks that are not globally reachable, by first address and prefix length.
 /// <https://www.iana.org/assignments/iana-ipv4-special-registry>
 const SPECIAL_V4: &[(Ipv4Addr, u32)] = &[
@@ -296,12 +377,12 @@ const SPECIAL_V6: &[(Ipv6Addr, u32)] = &[
 /// (RFC 6890, as of 2026). An IPv6 address that carries an IPv4 one is not, whatever it carries.
 pub fn is_public(ip: IpAddr) -> bool {
     match ip {
-        IpAddr::V4(ip) => !SPECIAL_V4
+        IpAddr::V4(_) => !SPECIAL_V4
             .iter()
-            .any(|(network, length)| (ip.to_bits() ^ network.to_bits()).leading_zeros() >= *length),
-        IpAddr::V6(ip) => {
+            .any(|(network, length)| is_within(ip, (IpAddr::V4(*network), *length))),
+        IpAddr::V6(_) => {
             let within = |(network, length): &(Ipv6Addr, u32)| {
-                (ip.to_bits() ^ network.to_bits()).leading_zeros() >= *length
+                is_within(ip, (IpAddr::V6(*network), *length))
             };
             within(&GLOBAL_V6) && !SPECIAL_V6.iter().any(within)
         }
@@ -580,6 +661,50 @@ mod tests {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
         assert_eq!(Reach::default(), Reach::Public);
+    }
+
+    #[test]
+    fn only_private_networks_can_be_admitted() {
+        let networks: PrivateNetworks =
+            "10.1.0.0/16, fd12:3456::/32,192.168.7.9/32".parse().unwrap();
+        let admits = |ip: &str| networks.admits(ip.parse().unwrap());
+        for ip in ["10.1.0.0", "10.1.255.255", "192.168.7.9", "fd12:3456::1"] {
+            assert!(admits(ip), "{ip}");
+        }
+        for ip in ["10.0.255.255", "10.2.0.0", "192.168.7.8", "fd12:3457::", "127.0.0.1", "::1"] {
+            assert!(!admits(ip), "{ip}");
+        }
+        assert!(!"fd00::/8".parse::<PrivateNetworks>().unwrap().admits(METADATA_V6));
+        assert!("".parse::<PrivateNetworks>().unwrap().is_empty());
+        for bad in [
+            "10.0.0.0",
+            "10.0.0.0/7",
+            "10.0.0.0/33",
+            "0.0.0.0/0",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "8.8.8.0/24",
+            "::/0",
+            "fe80::/10",
+            "fd00::/129",
+            "10.0.0.0/-1",
+            "a/8",
+            "::1/128",
+            "10.0.0.0/8;10.0.0.0/8",
+            "::ffff:10.0.0.0/104",
+        ] {
+            assert!(bad.parse::<PrivateNetworks>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_private_name_is_a_host_where_such_are_admitted() {
+        assert_eq!("dc1.corp.internal".parse::<Host>(), Err(NotPublic));
+        let host = Host::of_private_network("DC1.corp.internal").unwrap();
+        assert_eq!(host.to_string(), "dc1.corp.internal");
+        let stored = serde_json::to_string(&host).unwrap();
+        assert_eq!(serde_json::from_str::<Host>(&stored).unwrap(), host);
+        assert_eq!(Host::of_private_network("localhost"), Err(NotPublic));
     }
 
     #[test]

@@ -138,6 +138,8 @@ pub enum Action {
     RotateProviderToken,
     /// Bring a directory's users to what it and its provider's settings say.
     SyncProvider,
+    /// Try whether a directory can be read, and see what a sync would do.
+    TestProvider,
     /// Make a group of a directory.
     CreateGroup,
     /// Change a group of a directory, or who is in it.
@@ -195,7 +197,7 @@ impl Action {
     }
 
     /// Those that are about no role.
-    const PLAIN: [Self; 74] = [
+    const PLAIN: [Self; 75] = [
         Self::ReadDashboard,
         Self::ReadProfile,
         Self::ChangeProfile,
@@ -250,6 +252,7 @@ impl Action {
         Self::DeleteProvider,
         Self::RotateProviderToken,
         Self::SyncProvider,
+        Self::TestProvider,
         Self::CreateGroup,
         Self::ChangeGroup,
         Self::DeleteGroup,
@@ -334,6 +337,7 @@ impl Action {
             Self::DeleteProvider => "provider.delete",
             Self::RotateProviderToken => "provider.rotate_token",
             Self::SyncProvider => "provider.sync",
+            Self::TestProvider => "provider.test",
             Self::CreateGroup => "group.create",
             Self::ChangeGroup => "group.change",
             Self::DeleteGroup => "group.delete",
@@ -415,6 +419,7 @@ impl Action {
             | Self::DeleteProvider
             | Self::RotateProviderToken
             | Self::SyncProvider
+            | Self::TestProvider
             | Self::ChangeSettings => {
                 matches!(role, Role::SuperAdmin | Role::Admin)
             }
@@ -1013,6 +1018,7 @@ mod tests {
         (Action::DeleteProvider, "yynnn"),
         (Action::RotateProviderToken, "yynnn"),
         (Action::SyncProvider, "yynnn"),
+        (Action::TestProvider, "yynnn"),
         (Action::CreateGroup, "nnnnn"),
         (Action::ChangeGroup, "nnnnn"),
         (Action::DeleteGroup, "nnnnn"),

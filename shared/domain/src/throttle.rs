@@ -99,8 +99,8 @@ pub const ACTIVATION_KEY: Rule = Rule {
 };
 
 /// Connections that one company has tried out, whatever settings it gave: they could scan others.
-pub const SIEM_TEST: Rule = Rule {
-    name: "siem-test",
+pub const CONNECTION: Rule = Rule {
+    name: "connection",
     limit: 30,
     window: SignedDuration::from_mins(10),
     after: After::Wait,

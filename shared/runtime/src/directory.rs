@@ -2,11 +2,14 @@
 //! there, lets [`belfry_domain::directory::engine`] decide, and writes all of it at once.
 
 mod groups;
+mod pull;
+mod reading;
 mod step;
 mod sweep;
 mod users;
 mod walk;
 
+use crate::keys::SealError;
 use crate::post::Post;
 use belfry_api::Problem;
 use belfry_domain::account::{MOST_USERS, Tenant};
@@ -23,7 +26,9 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 pub use groups::{MOST_MEMBER_CHANGES, Told, tell};
-pub use sweep::{Swept, sweep};
+pub use pull::{fault, open_password, present};
+pub use reading::read;
+pub use sweep::{Swept, Worker};
 pub use walk::Ran;
 
 /// How often somebody else may change what is written meanwhile.
@@ -72,6 +77,9 @@ pub enum Failed {
     /// A mail could not be written.
     #[error("an invitation could not be written")]
     Mail(Box<Problem>),
+    /// The directory's password could not be opened.
+    #[error("the directory's password could not be opened")]
+    Seal(#[from] SealError),
 }
 
 impl From<Problem> for Failed {

@@ -1,5 +1,7 @@
 //! Configuration, read once at start-up. Names only: never a secret.
 
+use belfry_domain::outbound::{BadNetwork, PrivateNetworks};
+
 /// A variable that the template must set.
 #[derive(Debug, thiserror::Error)]
 #[error("the environment variable {0} is not set")]
@@ -15,6 +17,10 @@ pub const MAIL_QUEUE_URL: &str = "BELFRY_MAIL_QUEUE_URL";
 pub const IMPORT_QUEUE_URL: &str = "BELFRY_IMPORT_QUEUE_URL";
 /// URL of the queue of rings for work on tags.
 pub const TAGGING_QUEUE_URL: &str = "BELFRY_TAGGING_QUEUE_URL";
+/// URL of the queue of rings for work on directories.
+pub const DIRECTORY_QUEUE_URL: &str = "BELFRY_DIRECTORY_QUEUE_URL";
+/// Private networks that directories may be in, separated by commas.
+const PRIVATE_NETWORKS: &str = "BELFRY_PRIVATE_NETWORKS";
 /// URL of the queue of rings for SIEM destinations.
 pub const SIEM_QUEUE_URL: &str = "BELFRY_SIEM_QUEUE_URL";
 /// Key that signs tokens.
@@ -48,4 +54,12 @@ pub fn required(name: &'static str) -> Result<String, MissingVariable> {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn optional(name: &'static str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The private networks that directories may be in; none when unset.
+///
+/// # Errors
+/// [`BadNetwork`].
+pub fn private_networks() -> Result<PrivateNetworks, BadNetwork> {
+    optional(PRIVATE_NETWORKS).unwrap_or_default().parse()
 }

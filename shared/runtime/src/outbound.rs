@@ -10,6 +10,7 @@ mod http;
 mod resolve;
 mod tls;
 mod trace;
+pub mod view;
 
 pub use connection::{Confirmation, Connection};
 pub use fault::OutboundError;
@@ -19,7 +20,7 @@ pub use resolve::{Resolver, SystemResolver};
 pub use tls::{Authorities, CertificateFacts, CertificateFault, Identity, Tls, Trust};
 pub use trace::{Seen, Step, StepName, TlsSeen, Trace};
 
-use belfry_domain::outbound::{Host, Peer, Reach};
+use belfry_domain::outbound::{Host, Peer, PrivateNetworks, Reach};
 use connection::Io;
 use std::future::Future;
 use std::io::ErrorKind;
@@ -64,13 +65,25 @@ impl Default for Patience {
 pub struct Outbound {
     resolver: Arc<dyn Resolver>,
     reach: Reach,
+    private: Arc<PrivateNetworks>,
     patience: Patience,
 }
 
 impl Outbound {
     /// Makes no call.
     pub fn new(resolver: Arc<dyn Resolver>, reach: Reach, patience: Patience) -> Self {
-        Self { resolver, reach, patience }
+        Self { resolver, reach, private: Arc::default(), patience }
+    }
+
+    /// The same, into these private networks too.
+    #[must_use]
+    pub fn admitting(self, private: Arc<PrivateNetworks>) -> Self {
+        Self { private, ..self }
+    }
+
+    /// Whether private networks are admitted: then so are hosts with names that mean something there only.
+    pub fn admits_private(&self) -> bool {
+        !self.private.is_empty()
     }
 
     /// How long each part may take.
@@ -164,7 +177,8 @@ impl Outbound {
         match within(until, OutboundError::ResolveTimeout, addresses).await {
             Err(fault) => (None, Err(fault)),
             Ok(addresses) => {
-                let outside = addresses.iter().find(|ip| !self.reach.admits(**ip));
+                let admitted = |ip: &IpAddr| self.reach.admits(*ip) || self.private.admits(*ip);
+                let outside = addresses.iter().find(|ip| !admitted(ip));
                 let checked = match outside {
                     Some(ip) => Err(OutboundError::AddressNotAllowed(*ip)),
                     None if addresses.is_empty() => Err(OutboundError::HostNotFound),

@@ -37,7 +37,7 @@ pub struct Place {
 #[derive(Debug)]
 pub enum Became<'a> {
     /// It is new.
-    Added(NewMember),
+    Added(Box<NewMember>),
     /// It is another one, and its person does that.
     Changed(&'a User, &'a User, PersonMove<'a>),
     /// It is gone.
@@ -46,7 +46,7 @@ pub enum Became<'a> {
 
 /// The same, with what the tags of the moment do not change.
 enum Prepared<'a> {
-    Added(NewMember),
+    Added(Box<NewMember>),
     Changed(&'a User, &'a User, Transaction),
     Deleted(&'a User, &'a User, Transaction),
 }
@@ -112,15 +112,15 @@ pub trait Kept: Entity + Clone {
     fn id(&self) -> Self::Id;
     /// Its version.
     fn version(&self) -> u64;
-    /// What the directory wrote.
-    ///
-    /// # Errors
-    /// When it is damaged.
-    fn written(&self) -> Result<Resource, ScimError>;
     /// Whether it is there for its directory.
     fn is_there(&self) -> bool;
     /// What of it a directory has once.
     fn once(resource: &Resource) -> Vec<Once<'_>>;
+    /// The keys under which it says that what it has once is taken.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    fn alone(&self, place: Place) -> Result<Vec<Key>, ScimError>;
     /// Its item.
     ///
     /// # Errors
@@ -137,11 +137,14 @@ impl Kept for DirectoryUser {
     fn version(&self) -> u64 {
         self.version
     }
-    fn written(&self) -> Result<Resource, ScimError> {
-        self.resource()
-    }
     fn is_there(&self) -> bool {
         true
+    }
+    fn alone(&self, place: Place) -> Result<Vec<Key>, ScimError> {
+        match self.key() {
+            Some(key) => Ok(vec![place.taken(Once::UserExternalId(&key.to_string()))]),
+            None => Ok(place.all_taken(Self::once(&self.resource()?))),
+        }
     }
     fn once(resource: &Resource) -> Vec<Once<'_>> {
         let name = resource.text("userName").map(Once::UserName);
@@ -161,11 +164,15 @@ impl Kept for DirectoryGroup {
     fn version(&self) -> u64 {
         self.version
     }
-    fn written(&self) -> Result<Resource, ScimError> {
-        self.resource()
-    }
     fn is_there(&self) -> bool {
         !self.deleted
+    }
+    fn alone(&self, place: Place) -> Result<Vec<Key>, ScimError> {
+        match self.key {
+            // Names are told apart when all groups are read.
+            Some(key) => Ok(vec![place.taken(Once::GroupExternalId(&key.to_string()))]),
+            None => Ok(place.all_taken(Self::once(&self.resource()?))),
+        }
     }
     fn once(resource: &Resource) -> Vec<Once<'_>> {
         let name = resource.text("displayName").map(Once::GroupName);
@@ -220,7 +227,7 @@ impl Place {
                 Transaction::new().delete(key, "#version = :version", version)
             }
         };
-        let (had, has) = (self.taken(before)?, self.taken(after)?);
+        let (had, has) = (self.alone(before)?, self.alone(after)?);
         for (key, id) in had.iter().filter(|taken| !has.contains(taken)) {
             writes = writes.delete(key.clone(), "#id = :id", [(":id", text(id.clone()))]);
         }
@@ -230,14 +237,19 @@ impl Place {
         Ok(writes)
     }
 
-    fn taken<T: Kept>(self, of: Option<&T>) -> Result<Vec<(Key, String)>, StoreError> {
+    fn alone<T: Kept>(self, of: Option<&T>) -> Result<Vec<(Key, String)>, StoreError> {
         let Some(of) = of.filter(|of| of.is_there()) else { return Ok(Vec::new()) };
         let id = of.id().to_string();
-        let resource = of.written().map_err(|error| StoreError::corrupt(id.clone(), error))?;
-        let keys = T::once(&resource)
-            .into_iter()
-            .map(|once| (keys::directory_taken(self.tenant, self.provider, once), id.clone()));
-        Ok(keys.collect())
+        let keys = of.alone(self).map_err(|error| StoreError::corrupt(id.clone(), error))?;
+        Ok(keys.into_iter().map(|key| (key, id.clone())).collect())
+    }
+
+    fn taken(self, once: Once<'_>) -> Key {
+        keys::directory_taken(self.tenant, self.provider, once)
+    }
+
+    fn all_taken(self, all: Vec<Once<'_>>) -> Vec<Key> {
+        all.into_iter().map(|once| self.taken(once)).collect()
     }
 
     /// The write that puts a user into a group, where it may be already.
@@ -365,7 +377,7 @@ impl Table {
         place: Place,
         once: Once<'_>,
     ) -> Result<Option<String>, StoreError> {
-        let key = keys::directory_taken(place.tenant, place.provider, once);
+        let key = place.taken(once);
         Ok(entity::get::<Taken>(self, &key).await?.map(|taken| taken.id))
     }
 

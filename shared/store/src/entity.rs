@@ -13,6 +13,7 @@ use belfry_domain::challenge::Challenge;
 use belfry_domain::credential::Credential;
 use belfry_domain::directory::entry::{DirectoryGroup, DirectoryUser, GroupMember, Taken};
 use belfry_domain::directory::provider::Provider;
+use belfry_domain::directory::sync::SyncRun;
 use belfry_domain::directory::token::StoredToken;
 use belfry_domain::license::{IssuedKey, License};
 use belfry_domain::recovery::Recovery;
@@ -71,6 +72,7 @@ entities! {
     Application = "application" v 1;
     Provider = "identity_provider" v 1;
     StoredToken = "provider_token" v 1;
+    SyncRun = "directory_sync" v 1;
     DirectoryUser = "directory_user" v 1;
     DirectoryGroup = "directory_group" v 1;
     GroupMember = "group_member" v 1;

@@ -6,7 +6,7 @@ use belfry_domain::application::Application;
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{
     ActivationKeyId, ApplicationId, AuditId, CredentialId, DestinationId, GroupId, IdentityId,
-    IdentityProviderId, ImportId, OutboxId, ProviderTokenId, RecoveryId, SessionId, TagId,
+    IdentityProviderId, ImportId, OutboxId, ProviderTokenId, RecoveryId, SessionId, SyncId, TagId,
     TenantId, UserId,
 };
 use belfry_domain::license::ProductKey;
@@ -559,6 +559,14 @@ pub const DIRECTORY_USERS: &str = "U#";
 
 /// What the sort keys of a directory's groups begin with.
 pub const DIRECTORY_GROUPS: &str = "G#";
+
+/// What the sort keys of a directory's syncs begin with.
+pub const DIRECTORY_SYNCS: &str = "S#";
+
+/// A sync of a directory.
+pub fn directory_sync(tenant: TenantId, provider: IdentityProviderId, id: SyncId) -> Key {
+    Key::new(directory_partition(tenant, provider), format!("{DIRECTORY_SYNCS}{id}"))
+}
 
 /// A user as its directory has it.
 pub fn directory_user(tenant: TenantId, provider: IdentityProviderId, id: UserId) -> Key {

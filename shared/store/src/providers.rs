@@ -1,17 +1,20 @@
 //! Identity providers: what was chosen of each, their tokens, and work on all their users.
 
 use crate::accounts::held;
+use crate::directories::Place;
 use crate::due;
 use crate::entity::{self, Entity};
 use crate::keys::{self, Due};
 use crate::table::{Item, StoreError, Table};
-use crate::transaction::{Refused, TRIES, Transaction, number, pause};
+use crate::transaction::{Refused, TRIES, Transaction, number, pause, text};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use belfry_domain::account::Tenant;
 use belfry_domain::audit::Entry;
 use belfry_domain::directory::provider::{MOST_PROVIDERS, Provider};
+use belfry_domain::directory::sync::{KEPT, SyncRun};
 use belfry_domain::directory::token::StoredToken;
 use belfry_domain::failure::{Failure, FailureKind};
-use belfry_domain::id::{IdentityProviderId, ProviderTokenId, TenantId};
+use belfry_domain::id::{IdentityProviderId, ProviderTokenId, SyncId, TenantId};
 use belfry_domain::policy::Grant;
 use belfry_domain::ports::Entropy;
 use belfry_domain::text::folded;
@@ -110,7 +113,7 @@ impl Table {
         Ok(both.map(|(provider, tenant)| (stored, provider, tenant)))
     }
 
-    /// Makes a provider with its first token, and what is to be written `beside`.
+    /// Makes a provider with its first token, if it is one that asks, and what is to be written `beside`.
     ///
     /// # Errors
     /// [`NotKept`].
@@ -118,13 +121,14 @@ impl Table {
         &self,
         (grant, entry): (&Grant, &Entry),
         provider: &Provider,
-        token: (ProviderTokenId, StoredToken),
+        token: Option<(ProviderTokenId, StoredToken)>,
         beside: Option<Transaction>,
         (now, entropy): (Timestamp, &dyn Entropy),
     ) -> Result<(), NotKept> {
-        let writes = Transaction::new()
-            .create(item(provider)?)
-            .create_value(&keys::provider_token(token.0), &token.1)?;
+        let mut writes = Transaction::new().create(item(provider)?);
+        if let Some((id, token)) = &token {
+            writes = writes.create_value(&keys::provider_token(*id), token)?;
+        }
         // Behind the roster.
         let place_beside = 1 + writes.len();
         let writes = writes.and(beside.unwrap_or_default());
@@ -182,6 +186,76 @@ impl Table {
         let revision = [(":revision", number(before.revision))];
         let writes = Transaction::new().put(item(after)?, "#revision = :revision", revision);
         held(writes.run(self, entropy).await)
+    }
+
+    /// Keeps that work on a provider's users has ended, and what a sync came to. False when another one
+    /// changed it meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_sync(
+        &self,
+        before: &Provider,
+        after: &Provider,
+        sync: &SyncRun,
+        entropy: &dyn Entropy,
+    ) -> Result<bool, StoreError> {
+        let revision = [(":revision", number(before.revision))];
+        let key = keys::directory_sync(before.tenant, before.id, sync.summary.id);
+        let until = sync.summary.finished_at.checked_add(KEPT).unwrap_or(Timestamp::MAX);
+        let writes = Transaction::new()
+            .put(item(after)?, "#revision = :revision", revision)
+            .create(entity::expiring(&key, sync, until)?);
+        held(writes.run(self, entropy).await)
+    }
+
+    /// The last syncs of a directory, the youngest first, from behind one on, at most `limit`; and whether
+    /// there are more. 0.5 RRU per 4 KB.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn syncs(
+        &self,
+        place: Place,
+        after: Option<SyncId>,
+        limit: i32,
+    ) -> Result<(Vec<SyncRun>, bool), StoreError> {
+        let first = keys::directory_sync(
+            place.tenant,
+            place.provider,
+            SyncId::first_at(Timestamp::UNIX_EPOCH),
+        );
+        let below = match after {
+            Some(after) => keys::directory_sync(place.tenant, place.provider, after).sk,
+            None => format!("{}~", keys::DIRECTORY_SYNCS),
+        };
+        let answer = self
+            .client()
+            .query()
+            .table_name(self.name())
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":pk", text(first.pk))
+            .expression_attribute_values(":first", text(first.sk))
+            .expression_attribute_values(":last", text(below.clone()))
+            .scan_index_forward(false)
+            // One more than is wanted: both ends of a range belong to it.
+            .limit(limit.saturating_add(2))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await?;
+        self.meter().read(answer.consumed_capacity.iter());
+        let items = answer.items.unwrap_or_default();
+        let mut found = Vec::new();
+        for item in items {
+            let (sk, sync) = entity::keyed::<SyncRun>(item)?;
+            if sk != below {
+                found.push(sync);
+            }
+        }
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let more = found.len() > limit;
+        found.truncate(limit);
+        Ok((found, more))
     }
 
     /// Forgets a provider of which nothing is left. False when another one changed it meanwhile.
@@ -275,7 +349,7 @@ pub fn token(id: ProviderTokenId, token: &StoredToken) -> Result<Transaction, St
         Some(until) => entity::expiring(&key, token, until)?,
         None => entity::item(&key, token)?,
     };
-    let own = [(":provider", crate::transaction::text(token.provider.to_string()))];
+    let own = [(":provider", text(token.provider.to_string()))];
     Ok(Transaction::new().put(item, "attribute_not_exists(pk) OR #provider = :provider", own))
 }
 
@@ -288,13 +362,13 @@ pub fn without_tokens(ids: impl IntoIterator<Item = ProviderTokenId>) -> Transac
     })
 }
 
-/// A provider's item; while there is work on it, with its place among what is due.
+/// A provider's item; while there is or will be work on it, with its place among what is due.
 fn item(provider: &Provider) -> Result<Item, StoreError> {
     let Provider { id, tenant, .. } = *provider;
     let mut item = entity::item(&keys::provider(tenant, id), provider)?;
-    if let Some(work) = &provider.work {
+    if let Some(at) = provider.due_at() {
         let shard = keys::due_shard(id.bytes());
-        due::insert(&mut item, (Due::Directory, shard), keys::due_sort(work.due_at, tenant, &id));
+        due::insert(&mut item, (Due::Directory, shard), keys::due_sort(at, tenant, &id));
     }
     Ok(item)
 }

@@ -3,6 +3,7 @@
 
 use crate::ask::ask;
 use belfry_runtime::http::Routes;
+use std::fmt::Write as _;
 use std::io::Result;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -75,9 +76,9 @@ async fn one(mut stream: TcpStream, routes: &[&'static str], function: &impl Rou
     let answer = asked.of(function).await;
     let mut head = format!("HTTP/1.1 {} Status\r\n", answer.status);
     for (name, value) in &answer.headers {
-        head += &format!("{name}: {}\r\n", value.to_str().unwrap_or_default());
+        write!(head, "{name}: {}\r\n", value.to_str().unwrap_or_default()).unwrap();
     }
-    head += &format!("content-length: {}\r\nconnection: close\r\n\r\n", answer.text.len());
+    write!(head, "content-length: {}\r\nconnection: close\r\n\r\n", answer.text.len()).unwrap();
     stream.write_all(head.as_bytes()).await?;
     stream.write_all(answer.text.as_bytes()).await
 }

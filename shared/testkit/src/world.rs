@@ -1,6 +1,9 @@
 //! Tenants with people in them, to start a test from.
 
-use crate::{EmbeddedTable, FakeClock, FakeSealer, LocalKey, MemoryDoorbell, SeededEntropy, ask};
+use crate::{
+    EmbeddedTable, FakeClock, FakeSealer, LocalKey, MemoryDirectory, MemoryDoorbell, SeededEntropy,
+    ask,
+};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use belfry_api::auth::Tokens;
@@ -53,6 +56,10 @@ pub struct World {
     pub imports: MemoryDoorbell,
     /// Rings for work on tags.
     pub tagging: MemoryDoorbell,
+    /// Rings for work on directories.
+    pub syncs: MemoryDoorbell,
+    /// The directory that every provider of LDAP is.
+    pub directory: MemoryDirectory,
 }
 
 /// A person in a tenant.
@@ -86,6 +93,8 @@ impl World {
             bell: MemoryDoorbell::new(),
             imports: MemoryDoorbell::new(),
             tagging: MemoryDoorbell::new(),
+            syncs: MemoryDoorbell::new(),
+            directory: MemoryDirectory::default(),
         }
     }
 

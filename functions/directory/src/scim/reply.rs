@@ -89,6 +89,7 @@ fn failure(failed: Failed) -> Reply {
         Failed::NotNow(error) => told(error.into()),
         Failed::Store(error) => told(error.into()),
         Failed::Mail(problem) => told(*problem),
+        Failed::Seal(error) => told(error.into()),
     };
     if error.status >= 500 {
         tracing::error!(problem.status = error.status, cause, "SCIM error");

@@ -15,9 +15,10 @@ mod users;
 
 use belfry_domain::account::{Role, User};
 use belfry_domain::id::{TenantId, UserId};
-use belfry_runtime::directory::sweep;
-use belfry_store::{Table, keys};
-use belfry_testkit::{Answer, Ask, Member, World, ask};
+use belfry_domain::ports::Clock;
+use belfry_runtime::directory::{Swept, Worker};
+use belfry_store::{StoreError, Table, keys};
+use belfry_testkit::{Answer, Ask, Member, World, ask, public_network};
 use directory::App;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -67,6 +68,9 @@ impl Office {
             authenticator: self.world.authenticator(table.clone()),
             table,
             post: self.world.post(),
+            ldap: Arc::new(self.world.directory.clone()),
+            outbound: public_network(),
+            bell: Arc::new(self.world.syncs.clone()),
             clock: Arc::new(self.world.clock.clone()),
             entropy: self.world.entropy.clone(),
         }
@@ -167,9 +171,15 @@ impl Office {
     /// What the schedule does.
     async fn sweep(&self) {
         self.world.wait(1);
-        let (table, post) = (self.world.table(), self.world.post());
-        let swept = sweep(&table, &post, self.world.now()).await.unwrap();
-        assert_eq!(swept.failed, 0);
+        assert_eq!(self.swept(self.world.table()).await.unwrap().failed, 0);
+    }
+
+    /// The same over a table that may fail.
+    async fn swept(&self, table: Table) -> Result<Swept, StoreError> {
+        let (post, directory) = (self.world.post(), self.world.directory.clone());
+        let clock: Arc<dyn Clock> = Arc::new(self.world.clock.clone());
+        let (table, post, directory, clock) = (&table, &post, &directory, &clock);
+        Worker { table, post, directory, clock }.sweep().await
     }
 }
 

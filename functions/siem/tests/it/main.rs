@@ -31,7 +31,7 @@ use belfry_domain::telemetry::part::{Part, PartId};
 use belfry_domain::telemetry::plan::{Opened, plan};
 use belfry_domain::telemetry::stream::{Partition, Partitions, Stream, sha256};
 
-use belfry_domain::throttle::{SIEM_TEST, Tries};
+use belfry_domain::throttle::{CONNECTION, Tries};
 use belfry_runtime::outbound::{Outbound, Patience, Resolver};
 use belfry_runtime::siem::Network;
 use belfry_runtime::siem_ring::Ring;
@@ -229,7 +229,7 @@ impl Office {
 
     /// How often this tenant was counted as one who tries hosts out.
     async fn tries(&self) -> u32 {
-        let key = keys::tries(&SIEM_TEST, &self.tenant.to_string());
+        let key = keys::tries(&CONNECTION, &self.tenant.to_string());
         self.world.get::<Tries>(&key).await.map_or(0, |tries| tries.count)
     }
 

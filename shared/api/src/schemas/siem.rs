@@ -1,8 +1,8 @@
 //! Schemas of SIEM destinations and of the log for those that ask for it.
 
 use super::{
-    closed, count, flag, id, list, named, nullable, number, object, one_of, page, reference,
-    secret, text, time,
+    closed, count, error, flag, id, list, named, nullable, number, object, one_of, page, reference,
+    secret, step, text, time,
 };
 use belfry_domain::siem::destination::{Framing, Transport};
 use belfry_domain::siem::format::Format;
@@ -32,10 +32,6 @@ fn severity() -> Value {
 }
 
 /// Why something failed.
-fn error() -> Value {
-    object([("code", text()), ("detail", text())])
-}
-
 /// How a destination does.
 fn state() -> Vec<(&'static str, Value)> {
     vec![
@@ -151,27 +147,10 @@ fn statistics() -> Value {
 }
 
 fn test() -> Value {
-    let tls = object([
-        ("version", text()),
-        ("subject", nullable(text())),
-        ("issuer", nullable(text())),
-        ("not_after", nullable(time())),
-    ]);
-    let step = object([
-        ("step", one_of(["resolve", "connect", "tls", "write", "answer", "close"])),
-        ("elapsed_ms", count()),
-        ("ok", flag()),
-        ("addresses?", list(text())),
-        ("tls?", tls),
-        ("bytes?", count()),
-        ("status?", count()),
-        ("clean_end?", flag()),
-        ("error?", error()),
-    ]);
     object([
         ("confirmed", flag()),
         ("event_id", id("aud")),
-        ("steps", list(step)),
+        ("steps", list(step())),
         ("error", nullable(error())),
     ])
 }

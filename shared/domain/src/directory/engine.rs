@@ -90,22 +90,21 @@ pub fn follow(
     user: &User,
     other: Option<&User>,
 ) -> Result<Verdict, Conflict> {
-    let moved = person.email != user.email;
+    let elsewhere = person.email != user.email;
     let (next, moves) = told(settings, person, user);
-    if !moved && next == *user {
+    if !elsewhere && next == *user {
         return Ok(Verdict::Unchanged);
     }
     if user.role == Role::SuperAdmin {
         return Err(Conflict::SuperAdmin);
     }
-    if !moved {
+    if !elsewhere {
         return Ok(Verdict::Change(Box::new(next), moves));
     }
-    match other.map(|other| other.source) {
-        None => Ok(Verdict::Replace(newcomer(settings, person))),
-        Some(Source::Directory) => Err(Conflict::OtherDirectory),
-        Some(_) => Err(Conflict::Taken),
-    }
+    let Some(other) = other else { return Ok(Verdict::Replace(newcomer(settings, person))) };
+    let of = |user: &User| user.directory.map(|of| of.provider);
+    let others = other.source == Source::Directory && of(other) != of(user);
+    Err(if others { Conflict::OtherDirectory } else { Conflict::Taken })
 }
 
 /// Somebody new. What was chosen for whoever had another address is not this one's.

@@ -1,5 +1,8 @@
 //! What a directory says, as it is kept beside the tenant's own users: its users and its groups.
 
+use crate::directory::ldap::EntryKey;
+use crate::directory::person::Person;
+use crate::directory::provider::Settings;
 use crate::id::{GroupId, IdentityProviderId, TenantId, UserId};
 use crate::scim::ScimError;
 use crate::scim::resource::Resource;
@@ -19,8 +22,8 @@ pub struct DirectoryUser {
     pub id: UserId,
     /// The tenant's user that it is: another one after its address changed.
     pub user: UserId,
-    /// What the directory wrote, as [`Resource::to_json`] has it.
-    pub resource: String,
+    /// What the directory says.
+    pub said: Said,
     /// In which groups it is; at most [`MOST_MEMBERSHIPS`].
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<GroupId>,
@@ -34,13 +37,54 @@ pub struct DirectoryUser {
     pub version: u64,
 }
 
+/// What a directory says of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// What it wrote by SCIM, as [`Resource::to_json`] has it.
+    Resource(String),
+    /// What was read of it by LDAP.
+    Entry {
+        /// What it is known by there.
+        key: EntryKey,
+        /// The person; its groups are kept beside.
+        person: Box<Person>,
+    },
+}
+
 impl DirectoryUser {
-    /// What the directory wrote.
+    /// What the directory wrote by SCIM.
     ///
     /// # Errors
-    /// [`ScimError`] of status 500 when it is damaged.
+    /// [`ScimError`] of status 500 when it is damaged, or was not written but read.
     pub fn resource(&self) -> Result<Resource, ScimError> {
-        Resource::from_json(ResourceKind::User, &self.resource)
+        match &self.said {
+            Said::Resource(text) => Resource::from_json(ResourceKind::User, text),
+            Said::Entry { .. } => Err(ScimError::of_status(500, "this user is not one of SCIM")),
+        }
+    }
+
+    /// The person that it is, who is in groups of these names.
+    ///
+    /// # Errors
+    /// As [`Person::of_scim`].
+    pub fn person(
+        &self,
+        settings: &Settings,
+        groups: BTreeSet<GroupName>,
+    ) -> Result<Person, ScimError> {
+        match &self.said {
+            Said::Resource(_) => Person::of_scim(&self.resource()?, settings, groups),
+            Said::Entry { person, .. } => Ok(Person { groups, ..(**person).clone() }),
+        }
+    }
+
+    /// What it is known by in a directory that is read.
+    pub const fn key(&self) -> Option<EntryKey> {
+        match &self.said {
+            Said::Entry { key, .. } => Some(*key),
+            Said::Resource(_) => None,
+        }
     }
 
     /// The same after a change.
@@ -59,9 +103,12 @@ pub struct DirectoryGroup {
     pub tenant: TenantId,
     /// Of which directory.
     pub provider: IdentityProviderId,
+    /// What it is known by in a directory that is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<EntryKey>,
     /// Its name, of which a directory has each once.
     pub name: GroupName,
-    /// What the directory wrote, as [`Resource::to_json`] has it.
+    /// What the directory wrote by SCIM, as [`Resource::to_json`] has it.
     pub resource: String,
     /// Whether it is gone: then it is here until all who were in it know.
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! Directories that are read by LDAP: Active Directory and `OpenLDAP`.
 //!
 //! What an administrator chooses ([`LdapSettings`], with [`Dn`] and [`Filter`]), what a directory says
-//! ([`Entry`]), and what Belfry makes of it ([`Mapping`], [`Person`], [`Group`]).
+//! ([`Entry`]), and what Belfry makes of it ([`Mapping`], [`Reading`], [`Group`]).
 
 mod dn;
 mod entry;
@@ -19,7 +19,7 @@ pub use group::{Group, Groups};
 pub use mapping::{
     AttributeName, BadAttributeName, DisabledWhen, KeyAttribute, Mapping, PersonField,
 };
-pub use person::{EntryFault, Note, Person, Reading, Rejected};
+pub use person::{EntryFault, Note, Reading, Rejected};
 
 use crate::outbound::{Host, Peer, PortFault, Ports};
 use serde::{Deserialize, Serialize};

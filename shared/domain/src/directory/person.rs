@@ -6,12 +6,13 @@ use crate::email::EmailAddress;
 use crate::scim::resource::Resource;
 use crate::scim::{ScimError, ScimType};
 use crate::text::{AttributeText, GroupName, PersonName, Telephone};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 /// What a directory says of a person.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// Where to write to; whoever has another one is another user.
     pub email: EmailAddress,
@@ -20,14 +21,18 @@ pub struct Person {
     /// Last name.
     pub last_name: PersonName,
     /// Mobile number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mobile: Option<Telephone>,
     /// Another number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<Telephone>,
     /// What else is known, by the provider's mapping.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: UserAttributes,
     /// Whether it may use anything at all.
     pub active: bool,
-    /// The names of its groups, all of them.
+    /// The names of its groups, all of them; kept beside, by their ids.
+    #[serde(skip)]
     pub groups: BTreeSet<GroupName>,
 }
 
@@ -58,9 +63,10 @@ impl Person {
             ScimError::new(ScimType::InvalidValue, detail)
         })?;
         let (first_name, last_name) = names(resource, &email)?;
-        let attributes = settings.mapping.iter().filter_map(|(ours, theirs)| {
-            Some((*ours, fitted::<AttributeText>(resource.text(theirs.as_str())?, 128)?))
-        });
+        let attributes =
+            settings.scim_mapping().into_iter().flatten().filter_map(|(ours, theirs)| {
+                Some((*ours, fitted::<AttributeText>(resource.text(theirs.as_str())?, 128)?))
+            });
         Ok(Self {
             first_name,
             last_name,
@@ -126,15 +132,14 @@ fn number(resource: &Resource, wanted: impl Fn(&str) -> bool) -> Option<Telephon
 mod tests {
     use super::*;
     use crate::attribute::UserAttribute;
-    use crate::directory::provider::{ProviderKind, default_mapping};
+    use crate::directory::provider::{Protocol, default_mapping};
     use serde_json::json;
 
     fn settings() -> Settings {
         Settings {
             name: "Okta".parse().unwrap(),
-            kind: ProviderKind::Scim,
+            protocol: Protocol::Scim { mapping: default_mapping() },
             enabled: true,
-            mapping: default_mapping(),
             group_roles: Vec::new(),
             adopt_existing: false,
         }

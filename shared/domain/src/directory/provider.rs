@@ -2,12 +2,14 @@
 
 use crate::account::Role;
 use crate::attribute::UserAttribute;
+use crate::directory::ldap::{self, Flavor, LdapSettings};
+use crate::directory::sync::Summary;
 use crate::failure::FieldFault;
-use crate::id::{IdentityProviderId, ProviderTokenId, TenantId};
+use crate::id::{IdentityProviderId, ProviderTokenId, SyncId, TenantId};
 use crate::scim::schema::{AttributeName, Reference, ResourceKind, Type};
 use crate::tag::work::{LEASE, Requester, Walk};
 use crate::text::{GroupName, ProviderName, folded};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -18,19 +20,60 @@ pub const MOST_PROVIDERS: usize = 5;
 pub const MOST_GROUP_ROLES: usize = 50;
 
 /// How a directory tells of its users.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ProviderKind {
+pub enum Protocol {
     /// It sends them by SCIM 2.0.
-    Scim,
+    Scim {
+        /// Which of its attributes feeds which of ours.
+        mapping: Mapping,
+    },
+    /// It is read by LDAP.
+    Ldap(Box<LdapSource>),
 }
 
-impl ProviderKind {
+impl Protocol {
     /// The name used in the API.
-    pub const fn name(self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
-            Self::Scim => "scim",
+            Self::Scim { .. } => "scim",
+            Self::Ldap(_) => "ldap",
         }
+    }
+}
+
+/// A directory that is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LdapSource {
+    /// Where it is, and what of it is read.
+    pub server: LdapSettings,
+    /// What kind of directory it is.
+    pub flavor: Flavor,
+    /// Which of its attributes becomes what.
+    pub mapping: ldap::Mapping,
+    /// So often it is read; only when somebody wants it, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Interval>,
+}
+
+/// How long after a sync the next one is due: 15 minutes to 7 days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Interval(u16);
+
+impl Interval {
+    /// `None` outside 15 to 10,080 minutes.
+    pub fn new(minutes: u32) -> Option<Self> {
+        u16::try_from(minutes).ok().filter(|minutes| (15..=10_080).contains(minutes)).map(Self)
+    }
+
+    /// In minutes.
+    pub const fn minutes(self) -> u16 {
+        self.0
+    }
+
+    fn after(self, at: Timestamp) -> Timestamp {
+        at.checked_add(SignedDuration::from_mins(i64::from(self.0))).unwrap_or(at)
     }
 }
 
@@ -112,11 +155,9 @@ pub struct Settings {
     /// What it is called.
     pub name: ProviderName,
     /// How it tells of its users.
-    pub kind: ProviderKind,
+    pub protocol: Protocol,
     /// Whether it is heard.
     pub enabled: bool,
-    /// Which attribute feeds which of ours.
-    pub mapping: Mapping,
     /// Whose members get which role; all others are users without a console.
     pub group_roles: Vec<GroupRole>,
     /// Whether a user who is there already, added by hand or imported, becomes the directory's when it
@@ -136,9 +177,26 @@ impl Settings {
         given.min().unwrap_or(Role::User)
     }
 
-    /// Whether the users of the directory are to become others by these settings than by those.
+    /// Whether the users of the directory are to become others by these settings than by those. What is
+    /// read by LDAP becomes another with the next sync only: it has to be read first.
     pub fn changes_users(&self, before: &Self) -> bool {
-        self.mapping != before.mapping || self.group_roles != before.group_roles
+        self.scim_mapping() != before.scim_mapping() || self.group_roles != before.group_roles
+    }
+
+    /// Which attribute of SCIM feeds which of ours, where the directory speaks it.
+    pub const fn scim_mapping(&self) -> Option<&Mapping> {
+        match &self.protocol {
+            Protocol::Scim { mapping } => Some(mapping),
+            Protocol::Ldap(_) => None,
+        }
+    }
+
+    /// The directory that is read.
+    pub fn ldap(&self) -> Option<&LdapSource> {
+        match &self.protocol {
+            Protocol::Ldap(source) => Some(source),
+            Protocol::Scim { .. } => None,
+        }
     }
 }
 
@@ -192,8 +250,14 @@ impl Fate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
-    /// They become what the directory and the present settings say.
+    /// They become what the directory said and the present settings say.
     Apply,
+    /// The directory is read, and they become what it says.
+    Pull {
+        /// Up to so many may be deactivated, whatever share of all they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accepted: Option<u32>,
+    },
     /// They go, and the provider after them.
     Remove(Fate),
 }
@@ -201,38 +265,28 @@ pub enum Task {
 /// Such work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Work {
+    /// Under which it is known afterwards.
+    pub id: SyncId,
     /// What.
     pub task: Task,
     /// How far it is.
     pub walk: Walk,
-    /// Who wanted it.
-    pub by: Requester,
+    /// Who wanted it; the schedule when nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Requester>,
     /// When it began.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub started_at: Timestamp,
     /// From when on a worker may go on with it.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub due_at: Timestamp,
+    /// How many workers have taken it up.
+    #[serde(default)]
+    pub attempts: u32,
 }
 
-impl Work {
-    /// Wanted just now.
-    pub fn begin(task: Task, by: Requester, now: Timestamp) -> Self {
-        Self { task, walk: Walk::default(), by, started_at: now, due_at: now }
-    }
-}
-
-/// The last time that all users were brought to the directory and the settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastSync {
-    /// When it ended.
-    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
-    pub finished_at: Timestamp,
-    /// Users looked at.
-    pub users: u32,
-    /// Users that changed.
-    pub changed: u32,
-}
+/// How many workers may fall silent over a sync before it is given up.
+pub const MOST_ATTEMPTS: u32 = 5;
 
 /// A directory that a tenant's users come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -251,7 +305,14 @@ pub struct Provider {
     pub work: Option<Work>,
     /// The last of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_sync: Option<LastSync>,
+    pub last_sync: Option<Summary>,
+    /// When it is to be read next without anybody's wish.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_sync_at: Option<Timestamp>,
+    /// The password with which it is read, sealed for this provider.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "serde_bytes")]
+    pub sealed_password: Option<Vec<u8>>,
     /// When it was made.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created_at: Timestamp,
@@ -284,8 +345,36 @@ impl Provider {
 
     /// The same version with work on all its users, from the beginning on.
     #[must_use]
-    pub fn with_work(&self, task: Task, by: Requester, now: Timestamp) -> Self {
-        Self { work: Some(Work::begin(task, by, now)), ..self.clone() }
+    pub fn with_work(&self, id: SyncId, task: Task, by: Option<Requester>, now: Timestamp) -> Self {
+        let walk = Walk::default();
+        let work = Work { id, task, walk, by, started_at: now, due_at: now, attempts: 0 };
+        Self { work: Some(work), ..self.clone() }
+    }
+
+    /// The same version, read next as its settings say: the schedule begins with the first sync that
+    /// somebody wants.
+    #[must_use]
+    pub fn scheduled(&self) -> Self {
+        let every = self.settings.ldap().and_then(|source| source.every);
+        let last = self.last_sync.as_ref().map(|last| last.finished_at);
+        let next = every.zip(last).map(|(every, last)| every.after(last));
+        Self { next_sync_at: next.filter(|_| self.is_live()), ..self.clone() }
+    }
+
+    /// When a worker has to look at it.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        self.work.as_ref().map(|work| work.due_at).or(self.next_sync_at)
+    }
+
+    /// Taken up by a worker: lent for as long as it may be silent.
+    #[must_use]
+    pub fn lent(&self, now: Timestamp) -> Self {
+        let mut next = self.moved();
+        if let Some(work) = &mut next.work {
+            work.attempts += 1;
+            work.due_at = now.checked_add(LEASE).unwrap_or(now);
+        }
+        next
     }
 
     /// After a part of its work (none of it to begin with): so many looked at and changed, and where it
@@ -306,17 +395,31 @@ impl Provider {
         next
     }
 
+    /// Amid a sync: of so many users who are not as the directory says so many are, and so many of them
+    /// were changed for it.
+    #[must_use]
+    pub fn progressed(&self, (done, total): (u32, u32), changed: u32, now: Timestamp) -> Self {
+        let mut next = self.moved();
+        if let Some(work) = &mut next.work {
+            work.walk = Walk { after: None, done, total, changed };
+            work.due_at = now.checked_add(LEASE).unwrap_or(now);
+        }
+        next
+    }
+
     /// After all of its work.
     #[must_use]
-    pub fn done(&self, now: Timestamp) -> Self {
-        let mut next = self.moved();
-        let of = |work: Work| LastSync {
-            finished_at: now,
-            users: work.walk.done,
-            changed: work.walk.changed,
-        };
-        next.last_sync = next.work.take().map(of).or(next.last_sync);
-        next
+    pub fn done(&self, summary: Summary) -> Self {
+        Self { work: None, last_sync: Some(summary), ..self.moved() }.scheduled()
+    }
+
+    /// What a password is sealed for.
+    pub fn sealed_for(&self) -> [(&'static str, String); 3] {
+        [
+            ("purpose", "ldap".to_owned()),
+            ("tenant", self.tenant.to_string()),
+            ("provider", self.id.to_string()),
+        ]
     }
 }
 
@@ -345,9 +448,8 @@ mod tests {
         let of = |group: &str, role| GroupRole { group: group.parse().unwrap(), role };
         let settings = Settings {
             name: "Entra ID".parse().unwrap(),
-            kind: ProviderKind::Scim,
+            protocol: Protocol::Scim { mapping: Mapping::new() },
             enabled: true,
-            mapping: Mapping::new(),
             group_roles: vec![
                 of("Staff", Role::ReadOnly),
                 of("Belfry Admins", Role::Admin),

@@ -6,6 +6,7 @@ use crate::directory::entry::DirectoryGroup;
 use crate::directory::provider::{Provider, Task};
 use crate::directory::token::{ScimToken, StoredToken};
 use crate::id::{IdentityProviderId, TenantId};
+use crate::tag::work::Requester;
 use jiff::Timestamp;
 
 /// A directory that asks, by a token of an identity provider that is on.
@@ -77,17 +78,21 @@ impl Directory {
 /// nothing is to be done, or the tenant is another one or suspended.
 pub fn carry_on_directory(provider: &Provider, tenant: &Tenant) -> Option<Grant> {
     let work = provider.work.as_ref()?;
-    let action = match work.task {
-        Task::Apply => Action::SyncProvider,
-        Task::Remove(_) => Action::DeleteProvider,
+    let person = |by: &Requester| Author::Person { id: by.user, role: by.role };
+    let (action, author) = match work.task {
+        // What a directory says of its users is its own word, whoever had it read.
+        Task::Pull { .. } => (Action::SyncProvider, Author::Directory { id: provider.id }),
+        Task::Apply => (Action::SyncProvider, person(work.by.as_ref()?)),
+        Task::Remove(_) => (Action::DeleteProvider, person(work.by.as_ref()?)),
     };
+    let unasked = || Origin { request_id: work.id.to_string(), source_address: None };
     let open = tenant.id == provider.tenant && tenant.suspended_at.is_none();
     open.then(|| Grant {
         tenant: provider.tenant,
         action,
-        author: Author::Person { id: work.by.user, role: work.by.role },
+        author,
         operator: None,
-        origin: work.by.origin(),
+        origin: work.by.as_ref().map_or_else(unasked, Requester::origin),
     })
 }
 

@@ -62,6 +62,7 @@ impl Registrar<'_> {
             id,
             tenant: place.tenant,
             provider: place.provider,
+            key: None,
             name,
             resource: resource.to_json(),
             deleted: false,
@@ -216,10 +217,9 @@ impl Registrar<'_> {
     async fn write_group(&self, grant: &Grant, change: Change<'_>) -> Result<bool, Failed> {
         let place = self.place();
         let Change { before, after, added, removed } = change;
-        let changed = before != Some(&after);
-        let mut own =
-            if changed { place.writes(before, Some(&after))? } else { Transaction::new() };
-        let mut first = changed;
+        let itself = before != Some(&after);
+        let mut own = if itself { place.writes(before, Some(&after))? } else { Transaction::new() };
+        let mut first = itself;
         let moves = added.iter().map(|id| (*id, true));
         let moves: Vec<_> =
             moves.chain(removed.iter().map(|id| (*id, false))).take(MOST_MEMBER_CHANGES).collect();
@@ -227,7 +227,7 @@ impl Registrar<'_> {
         for portion in moves.chunks(PORTION) {
             let ids: Vec<_> = portion.iter().map(|(id, _)| *id).collect();
             let entries = self.table.kept_by_id::<DirectoryUser>(place, &ids).await?;
-            let moved: Vec<_> = entries
+            let changed: Vec<_> = entries
                 .into_iter()
                 .map(|entry| {
                     let joins = portion.iter().any(|(id, joins)| *id == entry.id && *joins);
@@ -240,13 +240,13 @@ impl Registrar<'_> {
                     (entry, next, joins)
                 })
                 .collect();
-            if moved.iter().any(|(_, next, _)| next.groups.len() > MOST_MEMBERSHIPS) {
+            if changed.iter().any(|(_, next, _)| next.groups.len() > MOST_MEMBERSHIPS) {
                 let detail = format!("a user is in at most {MOST_MEMBERSHIPS} groups");
                 return Err(ScimError::new(ScimType::InvalidValue, detail).into());
             }
-            let nexts: Vec<_> = moved.iter().map(|(_, next, _)| next.clone()).collect();
+            let nexts: Vec<_> = changed.iter().map(|(_, next, _)| next.clone()).collect();
             let known = self.known(&nexts, Some((after.id, Some(&after.name)))).await?;
-            for (entry, next, joins) in moved {
+            for (entry, next, joins) in changed {
                 let id = entry.id;
                 let step = self.lenient_step(&entry, next, &known).await?;
                 if !batch.has_room(&step) {
@@ -388,9 +388,9 @@ impl Batch {
         self.weight += step.weight() + writes.len();
         let id = step.user.as_ref().map(|user| user.id.to_string());
         if joins {
-            self.joined.extend(id)
+            self.joined.extend(id);
         } else {
-            self.left.extend(id)
+            self.left.extend(id);
         }
         self.writes = std::mem::take(&mut self.writes).and(writes);
         self.steps.push(step);

@@ -21,22 +21,22 @@ use belfry_store::transaction::Transaction;
 use belfry_store::users::{Invite, NewMember, NotWritten, PersonMove};
 use futures::future::join_all;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 /// What is there of some users of a directory.
 pub(super) struct Known {
     users: HashMap<UserId, User>,
-    groups: HashMap<GroupId, GroupName>,
+    groups: Arc<HashMap<GroupId, GroupName>>,
     managers: HashMap<UserId, String>,
 }
 
 /// What becomes of the tenant's user.
 pub(super) enum Outcome {
     Nothing,
-    Added(User),
-    Changed(User),
-    Replaced(User, User),
-    Deleted(User),
+    Added(Box<User>),
+    Changed(Box<User>),
+    Replaced(Box<User>, Box<User>),
+    Deleted(Box<User>),
 }
 
 /// What becomes of one user of a directory, there and in the tenant.
@@ -72,9 +72,24 @@ impl Step {
         }
     }
 
+    /// Nothing becomes of the tenant's user.
+    fn left_alone(before: &DirectoryUser, after: Option<DirectoryUser>, known: &Known) -> Self {
+        let user = known.users.get(&before.user).filter(|user| !user.is_archived()).cloned();
+        Self {
+            before: Some(before.clone()),
+            after,
+            user,
+            outcome: Outcome::Nothing,
+            leaving: None,
+            invite: None,
+            mail: None,
+        }
+    }
+
     fn became(&self) -> Vec<Became<'_>> {
         let added = |user: &User| {
-            Became::Added(NewMember { user: user.clone(), invite: self.invite.clone() })
+            let new = NewMember { user: user.clone(), invite: self.invite.clone() };
+            Became::Added(Box::new(new))
         };
         let leaves = || self.leaving.as_ref().map_or(PersonMove::Stays, Leaving::leaves);
         match (&self.outcome, &self.user) {
@@ -114,19 +129,15 @@ impl Registrar<'_> {
         let users: Vec<_> = entries.iter().map(|entry| entry.user).collect();
         let groups: BTreeSet<_> = entries.iter().flat_map(|entry| entry.groups.clone()).collect();
         let groups: Vec<_> = groups.into_iter().collect();
-        let managers = if self.provider.settings.mapping.contains_key(&UserAttribute::Manager) {
-            let manager = |entry: &DirectoryUser| self.manager(entry)?.parse::<UserId>().ok();
-            entries.iter().filter_map(manager).collect()
-        } else {
-            BTreeSet::new()
-        };
+        let manager = |entry: &DirectoryUser| self.manager(entry)?.parse::<UserId>().ok();
+        let managers: BTreeSet<_> = entries.iter().filter_map(manager).collect();
         let managers: Vec<_> = managers.into_iter().collect();
         let users = self.table.users_by_id(place.tenant, &users).await?;
         let groups = self.table.kept_by_id::<DirectoryGroup>(place, &groups).await?;
         let managers = self.table.kept_by_id::<DirectoryUser>(place, &managers).await?;
         let mut known = Known {
             users: users.into_iter().map(|user| (user.id, user)).collect(),
-            groups: groups.into_iter().map(|group| (group.id, group.name)).collect(),
+            groups: Arc::new(groups.into_iter().map(|group| (group.id, group.name)).collect()),
             managers: HashMap::new(),
         };
         for manager in managers {
@@ -136,25 +147,37 @@ impl Registrar<'_> {
                 known.managers.insert(manager.id, name.to_owned());
             }
         }
+        let groups = Arc::make_mut(&mut known.groups);
         match changing {
-            Some((group, Some(name))) => known.groups.insert(group, name.clone()),
-            Some((group, None)) => known.groups.remove(&group),
+            Some((group, Some(name))) => groups.insert(group, name.clone()),
+            Some((group, None)) => groups.remove(&group),
             None => None,
         };
         Ok(known)
     }
 
+    /// The same of users of a directory that is read, whose groups are all at hand.
+    pub(super) async fn known_of(
+        &self,
+        entries: &[DirectoryUser],
+        groups: Arc<HashMap<GroupId, GroupName>>,
+    ) -> Result<Known, Failed> {
+        let users: Vec<_> = entries.iter().map(|entry| entry.user).collect();
+        let users = self.table.users_by_id(self.tenant.id, &users).await?;
+        let users = users.into_iter().map(|user| (user.id, user)).collect();
+        Ok(Known { users, groups, managers: HashMap::new() })
+    }
+
     /// What the directory feeds the manager's name from.
     fn manager(&self, entry: &DirectoryUser) -> Option<String> {
-        let source = self.provider.settings.mapping.get(&UserAttribute::Manager)?;
+        let source = self.provider.settings.scim_mapping()?.get(&UserAttribute::Manager)?;
         Some(entry.resource().ok()?.text(source.as_str())?.to_owned())
     }
 
     /// The person that a directory's user is.
     fn person(&self, entry: &DirectoryUser, known: &Known) -> Result<Person, ScimError> {
         let groups = entry.groups.iter().filter_map(|id| known.groups.get(id).cloned());
-        let resource = entry.resource()?;
-        let mut person = Person::of_scim(&resource, &self.provider.settings, groups.collect())?;
+        let mut person = entry.person(&self.provider.settings, groups.collect())?;
         // A directory names a manager by the id that it knows from here.
         if let Some(manager) = self.manager(entry).and_then(|text| text.parse::<UserId>().ok()) {
             let name = known.managers.get(&manager).and_then(|name| name.parse().ok());
@@ -179,19 +202,13 @@ impl Registrar<'_> {
         // One who was deleted without its directory's doing comes back.
         let own = before.and_then(|before| known.users.get(&before.user));
         let own = own.filter(|user| !user.is_archived()).cloned();
-        let (verdict, user) = match own {
-            Some(user) => {
-                let other = if person.email == user.email {
-                    None
-                } else {
-                    self.user_at(&person.email).await?
-                };
-                (engine::follow(settings, &person, &user, other.as_ref())?, Some(user))
-            }
-            None => {
-                let present = self.user_at(&person.email).await?;
-                (engine::arrive(settings, &person, present.as_ref(), link)?, present)
-            }
+        let (verdict, user) = if let Some(user) = own {
+            let moved = person.email != user.email;
+            let other = if moved { self.user_at(&person.email).await? } else { None };
+            (engine::follow(settings, &person, &user, other.as_ref())?, Some(user))
+        } else {
+            let present = self.user_at(&person.email).await?;
+            (engine::arrive(settings, &person, present.as_ref(), link)?, present)
         };
         let mut step = Step {
             before: before.cloned(),
@@ -208,7 +225,7 @@ impl Registrar<'_> {
                 let id = if before.is_none() { Some(link.entry) } else { None };
                 let user = self.newcomer(&mut step, new, (&person, link, id)).await?;
                 let id = user.id;
-                step.outcome = Outcome::Added(user);
+                step.outcome = Outcome::Added(Box::new(user));
                 Some(id)
             }
             Verdict::Replace(new) => {
@@ -217,8 +234,8 @@ impl Registrar<'_> {
                 let user = self.newcomer(&mut step, new, (&person, link, None)).await?;
                 let id = user.id;
                 step.outcome = match gone {
-                    Some(gone) => Outcome::Replaced(gone, user),
-                    None => Outcome::Added(user),
+                    Some(gone) => Outcome::Replaced(Box::new(gone), Box::new(user)),
+                    None => Outcome::Added(Box::new(user)),
                 };
                 Some(id)
             }
@@ -232,7 +249,7 @@ impl Registrar<'_> {
                     }
                 }
                 let id = next.id;
-                step.outcome = Outcome::Changed(*next);
+                step.outcome = Outcome::Changed(next);
                 Some(id)
             }
         };
@@ -251,27 +268,9 @@ impl Registrar<'_> {
     ) -> Result<Step, Failed> {
         match self.step(Some(before), after.clone(), known).await {
             Err(Failed::Conflict(Conflict::SuperAdmin)) => {
-                Ok(self.left_alone(before, Some(after), known))
+                Ok(Step::left_alone(before, Some(after), known))
             }
             done => done,
-        }
-    }
-
-    fn left_alone(
-        &self,
-        before: &DirectoryUser,
-        after: Option<DirectoryUser>,
-        known: &Known,
-    ) -> Step {
-        let user = known.users.get(&before.user).filter(|user| !user.is_archived()).cloned();
-        Step {
-            before: Some(before.clone()),
-            after,
-            user,
-            outcome: Outcome::Nothing,
-            leaving: None,
-            invite: None,
-            mail: None,
         }
     }
 
@@ -281,28 +280,28 @@ impl Registrar<'_> {
         before: &DirectoryUser,
         known: &Known,
     ) -> Result<Step, Failed> {
-        let mut step = self.left_alone(before, None, known);
+        let mut step = Step::left_alone(before, None, known);
         if let Some(user) = &step.user {
             if user.role == belfry_domain::account::Role::SuperAdmin {
                 return Err(Conflict::SuperAdmin.into());
             }
-            step.outcome = Outcome::Deleted(user.gone());
+            step.outcome = Outcome::Deleted(Box::new(user.gone()));
             step.leaving = self.leaving(step.user.as_ref()).await?;
         }
         Ok(step)
     }
 
     /// A user whom the directory has no longer, and who stays, as if added by hand.
-    pub(super) fn release(&self, before: &DirectoryUser, known: &Known) -> Step {
-        let mut step = self.left_alone(before, None, known);
+    pub(super) fn release(before: &DirectoryUser, known: &Known) -> Step {
+        let mut step = Step::left_alone(before, None, known);
         if let Some(user) = &step.user {
-            step.outcome = Outcome::Changed(User {
+            step.outcome = Outcome::Changed(Box::new(User {
                 source: Source::Manual,
                 directory: None,
                 groups: BTreeSet::new(),
                 role_pinned: false,
                 ..user.changed()
-            });
+            }));
         }
         step
     }

@@ -1,87 +1,119 @@
 //! What is due of all directories, of all tenants.
 
-use super::{Failed, Ran, Registrar, tell};
+use super::{Failed, Ran, tell, walk};
+use crate::ldap;
 use crate::log::whole;
 use crate::post::Post;
 use belfry_domain::account::Tenant;
 use belfry_domain::directory::entry::DirectoryGroup;
-use belfry_domain::directory::provider::Provider;
-use belfry_domain::id::{IdentityProviderId, TenantId};
+use belfry_domain::directory::provider::{Provider, Task};
+use belfry_domain::id::{IdentityProviderId, SyncId, TenantId};
+use belfry_domain::ports::Clock;
 use belfry_store::{StoreError, Table};
-use jiff::Timestamp;
+use std::sync::Arc;
+
+/// Who works on directories in the background.
+pub struct Worker<'a> {
+    /// The table.
+    pub table: &'a Table,
+    /// Mails.
+    pub post: &'a Post,
+    /// Opens directories that are read.
+    pub directory: &'a dyn ldap::Directory,
+    /// The time.
+    pub clock: &'a Arc<dyn Clock>,
+}
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Directories and groups that were due.
     pub due: u32,
-    /// Those of them that could not be worked on: the next sweep tries again.
+    /// Those of them that could not be worked on: a later sweep tries again.
     pub failed: u32,
     /// Users that were looked at, and that changed.
     pub ran: Ran,
 }
 
-/// Goes on with all work on directories that is due.
-///
-/// # Errors
-/// [`StoreError`] when what is due cannot be read.
-pub async fn sweep(table: &Table, post: &Post, now: Timestamp) -> Result<Swept, StoreError> {
-    let mut swept = Swept::default();
-    for provider in table.due_providers(now).await? {
-        swept.due += 1;
-        match work(table, post, provider, now).await {
-            Ok(Ran { done, changed }) => {
-                swept.ran.done += done;
-                swept.ran.changed += changed;
+impl Worker<'_> {
+    /// Goes on with all work on directories that is due.
+    ///
+    /// # Errors
+    /// [`StoreError`] when what is due cannot be read.
+    pub async fn sweep(&self) -> Result<Swept, StoreError> {
+        let mut swept = Swept::default();
+        for provider in self.table.due_providers(self.clock.now()).await? {
+            swept.due += 1;
+            let ran = match provider {
+                Ok(due) => self.carry_on(due.tenant, due.id).await,
+                Err(error) => Err(error.into()),
+            };
+            match ran {
+                Ok(Ran { done, changed }) => {
+                    swept.ran.done += done;
+                    swept.ran.changed += changed;
+                }
+                Err(error) => {
+                    swept.failed += 1;
+                    tracing::error!(cause = whole(&error), "users of a directory not worked on");
+                }
             }
-            Err(error) => {
+        }
+        for group in self.table.due_groups(self.clock.now()).await? {
+            swept.due += 1;
+            if let Err(error) = self.tell(group).await {
                 swept.failed += 1;
-                tracing::error!(cause = whole(&error), "users of a directory not worked on");
+                tracing::error!(cause = whole(&error), "members of a group not told");
             }
         }
+        Ok(swept)
     }
-    for group in table.due_groups(now).await? {
-        swept.due += 1;
-        if let Err(error) = tell_group(table, post, group, now).await {
-            swept.failed += 1;
-            tracing::error!(cause = whole(&error), "members of a group not told");
+
+    /// Goes on with the work on a directory's users that is due, if there is any; begins a sync that its
+    /// schedule wants.
+    ///
+    /// # Errors
+    /// [`Failed`]; what is done stays done.
+    pub async fn carry_on(
+        &self,
+        tenant: TenantId,
+        provider: IdentityProviderId,
+    ) -> Result<Ran, Failed> {
+        let now = self.clock.now();
+        // As they are now: the index of what is due may be behind, and so may a ring.
+        let Some((tenant, mut provider)) = self.present(tenant, provider).await? else {
+            return Ok(Ran::default());
+        };
+        if provider.due_at().is_none_or(|at| at > now) {
+            return Ok(Ran::default());
+        }
+        if provider.work.is_none() {
+            let id = SyncId::new(now, self.post.entropy.as_ref());
+            provider = provider.with_work(id, Task::Pull { accepted: None }, None, now);
+        }
+        match (provider.work.as_ref().map(|work| work.task), provider.settings.ldap()) {
+            (Some(Task::Pull { .. }), Some(source)) => {
+                Box::pin(self.pull((&tenant, &provider), source)).await
+            }
+            _ => Box::pin(walk::work(self, &tenant, &provider)).await,
         }
     }
-    Ok(swept)
-}
 
-async fn work(
-    table: &Table,
-    post: &Post,
-    due: Result<Provider, StoreError>,
-    now: Timestamp,
-) -> Result<Ran, Failed> {
-    let due = due?;
-    let Some((tenant, provider)) = present(table, due.tenant, due.id).await? else {
-        return Ok(Ran::default());
-    };
-    Registrar::new(table, post, (&tenant, &provider), now).work().await
-}
+    async fn tell(&self, group: Result<DirectoryGroup, StoreError>) -> Result<(), Failed> {
+        let group = group?;
+        let Some((tenant, provider)) = self.present(group.tenant, group.provider).await? else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        tell((self.table, self.post), (&tenant, &provider), &group, now).await
+    }
 
-async fn tell_group(
-    table: &Table,
-    post: &Post,
-    due: Result<DirectoryGroup, StoreError>,
-    now: Timestamp,
-) -> Result<(), Failed> {
-    let group = due?;
-    let Some((tenant, provider)) = present(table, group.tenant, group.provider).await? else {
-        return Ok(());
-    };
-    tell((table, post), (&tenant, &provider), &group, now).await
-}
-
-/// A tenant and its provider, as they are now: the index of what is due may be behind.
-async fn present(
-    table: &Table,
-    tenant: TenantId,
-    provider: IdentityProviderId,
-) -> Result<Option<(Tenant, Provider)>, StoreError> {
-    let provider = table.provider(tenant, provider).await?;
-    Ok(table.tenant(tenant).await?.zip(provider))
+    async fn present(
+        &self,
+        tenant: TenantId,
+        provider: IdentityProviderId,
+    ) -> Result<Option<(Tenant, Provider)>, StoreError> {
+        let provider = self.table.provider(tenant, provider).await?;
+        Ok(self.table.tenant(tenant).await?.zip(provider))
+    }
 }

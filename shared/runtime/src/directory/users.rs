@@ -4,7 +4,7 @@ use super::step::{Outcome, Step};
 use super::{Failed, LOOKS, Registrar, faster};
 use belfry_domain::account::User;
 use belfry_domain::audit::Entry;
-use belfry_domain::directory::entry::DirectoryUser;
+use belfry_domain::directory::entry::{DirectoryUser, Said};
 use belfry_domain::id::UserId;
 use belfry_domain::policy::{Action, Directory};
 use belfry_domain::scim::resource::Resource;
@@ -35,7 +35,7 @@ impl Registrar<'_> {
             let entry = DirectoryUser {
                 id,
                 user: id,
-                resource: resource.to_json(),
+                said: Said::Resource(resource.to_json()),
                 groups: BTreeSet::new(),
                 created_at: self.now,
                 modified_at: self.now,
@@ -92,7 +92,8 @@ impl Registrar<'_> {
                 return Ok(Some(before));
             }
             self.is_free::<DirectoryUser>(&resource, Some(&id.to_string())).await?;
-            let after = DirectoryUser { resource: resource.to_json(), ..before.changed(self.now) };
+            let said = Said::Resource(resource.to_json());
+            let after = DirectoryUser { said, ..before.changed(self.now) };
             let known = self.known(std::slice::from_ref(&after), None).await?;
             let step = self.step(Some(&before), after, &known).await?;
             if let Some(entry) = self.written(by, step).await? {

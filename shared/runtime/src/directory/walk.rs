@@ -2,11 +2,13 @@
 
 use super::groups::Batch;
 use super::step::Step;
-use super::{Failed, LOOKS, Registrar, faster};
+use super::{Failed, LOOKS, Registrar, Worker, faster};
+use belfry_domain::account::Tenant;
 use belfry_domain::audit::Entry;
 use belfry_domain::directory::engine::Conflict;
 use belfry_domain::directory::entry::DirectoryUser;
 use belfry_domain::directory::provider::{Fate, Provider, Task};
+use belfry_domain::directory::sync::{Summary, SyncRun};
 use belfry_domain::policy::{Grant, carry_on_directory};
 use belfry_store::transaction::Transaction;
 
@@ -22,45 +24,55 @@ pub struct Ran {
     pub changed: u32,
 }
 
-impl Registrar<'_> {
-    /// Goes on with the work on the provider's users to its end, unless another worker took it over.
-    ///
-    /// # Errors
-    /// [`Failed`]; what is done stays done.
-    pub async fn work(&self) -> Result<Ran, Failed> {
-        let entropy = self.post.entropy.as_ref();
-        let mut all = Ran::default();
-        let Some(grant) = carry_on_directory(self.provider, self.tenant) else { return Ok(all) };
-        let Some(work) = &self.provider.work else { return Ok(all) };
-        let task = work.task;
-        let mut provider = self.provider.clone();
-        loop {
-            let after = provider.work.as_ref().and_then(|work| work.walk.after.clone());
-            let place = self.place();
-            let (page, more) =
-                self.table.kept_page::<DirectoryUser>(place, after.as_deref(), PORTION).await?;
-            let last = page.last().map(|(sk, _)| sk.clone());
-            let entries: Vec<_> = page.into_iter().map(|(_, entry)| entry).collect();
-            let ran = self.portion(&grant, task, &entries).await?;
-            all.done += ran.done;
-            all.changed += ran.changed;
-            let next = provider.walked((ran.done, ran.changed), last.or(after), self.now);
-            if !self.table.keep_provider(&provider, &next, entropy).await? {
-                return Ok(all);
-            }
-            provider = next;
-            if !more {
-                self.end(&grant, task, &provider).await?;
-                return Ok(all);
-            }
+/// Goes on with the work on the provider's users to its end, unless another worker took it over.
+///
+/// # Errors
+/// [`Failed`]; what is done stays done.
+pub(super) async fn work(
+    worker: &Worker<'_>,
+    tenant: &Tenant,
+    provider: &Provider,
+) -> Result<Ran, Failed> {
+    let Worker { table, post, clock, .. } = worker;
+    let mut all = Ran::default();
+    let Some(grant) = carry_on_directory(provider, tenant) else { return Ok(all) };
+    let Some(work) = &provider.work else { return Ok(all) };
+    let task = work.task;
+    let mut provider = provider.clone();
+    loop {
+        let registrar = Registrar::new(table, post, (tenant, &provider), clock.now());
+        let after = provider.work.as_ref().and_then(|work| work.walk.after.clone());
+        let place = registrar.place();
+        let (page, more) =
+            table.kept_page::<DirectoryUser>(place, after.as_deref(), PORTION).await?;
+        let last = page.last().map(|(sk, _)| sk.clone());
+        let entries: Vec<_> = page.into_iter().map(|(_, entry)| entry).collect();
+        let ran = registrar.portion(&grant, task, &entries).await?;
+        all.done += ran.done;
+        all.changed += ran.changed;
+        let next = provider.walked((ran.done, ran.changed), last.or(after), clock.now());
+        if !table.keep_provider(&provider, &next, post.entropy.as_ref()).await? {
+            return Ok(all);
         }
+        if !more {
+            registrar.end(&grant, task, &next).await?;
+            return Ok(all);
+        }
+        provider = next;
     }
+}
 
+impl Registrar<'_> {
     async fn end(&self, grant: &Grant, task: Task, provider: &Provider) -> Result<(), Failed> {
         let entropy = self.post.entropy.as_ref();
         match task {
+            // That reads first: see `pull`.
+            Task::Pull { .. } => {}
             Task::Apply => {
-                self.table.keep_provider(provider, &provider.done(self.now), entropy).await?;
+                let Some(work) = &provider.work else { return Ok(()) };
+                let summary = Summary::of_walk(work, self.now);
+                let run = SyncRun { summary: summary.clone(), problems: Vec::new() };
+                self.table.end_sync(provider, &provider.done(summary), &run, entropy).await?;
             }
             Task::Remove(fate) => {
                 self.table.forget_directory(self.place()).await?;
@@ -90,12 +102,14 @@ impl Registrar<'_> {
             let (mut batch, mut all) = (Batch::default(), true);
             for entry in &entries {
                 let step = match task {
-                    Task::Apply => self.lenient_step(entry, entry.clone(), &known).await,
-                    Task::Remove(Fate::KeepAsManual) => Ok(self.release(entry, &known)),
+                    Task::Apply | Task::Pull { .. } => {
+                        self.lenient_step(entry, entry.clone(), &known).await
+                    }
+                    Task::Remove(Fate::KeepAsManual) => Ok(Self::release(entry, &known)),
                     Task::Remove(Fate::Archive) => match self.removal(entry, &known).await {
                         // No directory's end is a super admin's.
                         Err(Failed::Conflict(Conflict::SuperAdmin)) => {
-                            Ok(self.release(entry, &known))
+                            Ok(Self::release(entry, &known))
                         }
                         done => done,
                     },

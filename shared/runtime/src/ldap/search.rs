@@ -85,6 +85,11 @@ impl Search {
         self
     }
 
+    /// Which entries are looked for.
+    pub const fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
     /// How many entries were found until now.
     pub const fn found(&self) -> usize {
         self.found

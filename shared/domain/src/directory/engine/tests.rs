@@ -1,5 +1,5 @@
 use super::*;
-use crate::directory::provider::{GroupRole, ProviderKind, default_mapping};
+use crate::directory::provider::{GroupRole, Protocol, default_mapping};
 use crate::id::{IdentityId, IdentityProviderId, TenantId, UserId};
 use crate::ports::Entropy;
 use crate::secret::Secret;
@@ -20,9 +20,8 @@ fn settings(adopt_existing: bool) -> Settings {
     let of = |group: &str, role| GroupRole { group: group.parse().unwrap(), role };
     Settings {
         name: "Entra ID".parse().unwrap(),
-        kind: ProviderKind::Scim,
+        protocol: Protocol::Scim { mapping: default_mapping() },
         enabled: true,
-        mapping: default_mapping(),
         group_roles: vec![of("Admins", Role::Admin), of("Desk", Role::HelpDesk)],
         adopt_existing,
     }

@@ -2,8 +2,8 @@
 
 use super::mapping::{MEMBER_OF, MEMBERS};
 use super::{Dn, Entry, EntryFault, EntryKey, KeyAttribute, Rejected};
-use crate::text::AttributeText;
-use std::collections::{BTreeMap, HashMap};
+use crate::text::GroupName;
+use std::collections::{BTreeSet, HashMap};
 
 /// A group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,9 @@ pub struct Group {
     /// What it is known by.
     pub key: EntryKey,
     /// Its name.
-    pub name: AttributeText,
+    pub name: GroupName,
+    /// Its name in the directory, as names are compared.
+    dn: String,
 }
 
 impl Group {
@@ -19,7 +21,7 @@ impl Group {
         let found = entry.key(key);
         let name = entry.text("cn").map(str::parse);
         match (found, name) {
-            (Some(key), Some(Ok(name))) => Ok(Self { key, name }),
+            (Some(key), Some(Ok(name))) => Ok(Self { key, name, dn: Dn::key_of(entry.dn()) }),
             (None, _) => Err(Rejected::of(entry, found, [EntryFault::NoKey])),
             _ => Err(Rejected::of(entry, found, [EntryFault::GroupName])),
         }
@@ -27,10 +29,11 @@ impl Group {
 }
 
 /// The groups below the base, and who is in them: found by what users say (`memberOf`) and by what groups
-/// say (`member`, `uniqueMember`), as directories keep the one, the other or both.
+/// say (`member`, `uniqueMember`), as directories keep the one, the other or both. Who is in a group that
+/// is in another one is in both.
 ///
 /// A group that is not in here does not exist: a user may be in groups from elsewhere, and those have names
-/// like ours. Groups in groups are not followed.
+/// like ours.
 #[derive(Debug, Clone, Default)]
 pub struct Groups {
     all: Vec<Group>,
@@ -38,6 +41,8 @@ pub struct Groups {
     by_dn: HashMap<String, usize>,
     /// By the key of the member's name; 16 bits each, as they are many.
     by_member: HashMap<String, Vec<u16>>,
+    /// By the group's own key of its name: in which groups it says to be.
+    said: HashMap<String, Vec<String>>,
 }
 
 impl Groups {
@@ -49,9 +54,13 @@ impl Groups {
         let group = Group::read(entry, key)?;
         let place = u16::try_from(self.all.len())
             .map_err(|_| Rejected::of(entry, Some(group.key), [EntryFault::TooManyGroups]))?;
-        self.by_dn.insert(Dn::key_of(entry.dn()), self.all.len());
+        self.by_dn.insert(group.dn.clone(), self.all.len());
         for member in MEMBERS.into_iter().flat_map(|name| entry.texts(name)) {
             self.by_member.entry(Dn::key_of(member)).or_default().push(place);
+        }
+        let above: Vec<_> = entry.texts(MEMBER_OF).map(Dn::key_of).collect();
+        if !above.is_empty() {
+            self.said.insert(group.dn.clone(), above);
         }
         self.all.push(group);
         Ok(())
@@ -62,13 +71,29 @@ impl Groups {
         &self.all
     }
 
-    /// Those that the entry is in: their names by their keys.
-    pub fn of(&self, entry: &Entry) -> BTreeMap<EntryKey, AttributeText> {
-        let said = entry.texts(MEMBER_OF).filter_map(|dn| self.by_dn.get(&Dn::key_of(dn)).copied());
-        let listed = self.by_member.get(&Dn::key_of(entry.dn())).into_iter().flatten();
-        let places = said.chain(listed.map(|place| usize::from(*place)));
-        let groups = places.filter_map(|place| self.all.get(place));
-        groups.map(|group| (group.key, group.name.clone())).collect()
+    /// Those that the entry is in, by their keys.
+    pub fn of(&self, entry: &Entry) -> BTreeSet<EntryKey> {
+        let mut found = BTreeSet::new();
+        let own = Dn::key_of(entry.dn());
+        let mut open: Vec<usize> = entry
+            .texts(MEMBER_OF)
+            .filter_map(|dn| self.by_dn.get(&Dn::key_of(dn)).copied())
+            .chain(self.listing(&own))
+            .collect();
+        let mut seen: BTreeSet<usize> = open.iter().copied().collect();
+        while let Some(place) = open.pop() {
+            let Some(group) = self.all.get(place) else { continue };
+            found.insert(group.key);
+            let said = self.said.get(&group.dn).into_iter().flatten();
+            let said = said.filter_map(|dn| self.by_dn.get(dn).copied());
+            open.extend(said.chain(self.listing(&group.dn)).filter(|above| seen.insert(*above)));
+        }
+        found
+    }
+
+    /// The groups that list whoever has this name.
+    fn listing(&self, dn: &str) -> impl Iterator<Item = usize> {
+        self.by_member.get(dn).into_iter().flatten().map(|place| usize::from(*place))
     }
 }
 
@@ -84,6 +109,13 @@ mod tests {
         entry
     }
 
+    /// The names of the groups that an entry is in.
+    fn named(groups: &Groups, entry: &Entry) -> Vec<String> {
+        let keys = groups.of(entry);
+        let of = groups.all().iter().filter(|group| keys.contains(&group.key));
+        of.map(|group| group.name.as_str().to_owned()).collect()
+    }
+
     const STAFF: &str = "11111111-0000-4000-8000-000000000001";
     const SALES: &str = "11111111-0000-4000-8000-000000000002";
 
@@ -97,8 +129,7 @@ mod tests {
         groups.add(&entry("cn=Sales,dc=example", &sales), key).unwrap();
         let of = |dn: &str, member_of: &[&str]| {
             let said: Vec<_> = member_of.iter().map(|dn| ("memberOf", *dn)).collect();
-            let names = groups.of(&entry(dn, &said)).into_values().map(String::from);
-            names.collect::<Vec<_>>()
+            named(&groups, &entry(dn, &said))
         };
         assert_eq!(of("uid=ann,dc=example", &[]), ["Staff", "Sales"]);
         assert_eq!(of("uid=ann,dc=example", &["CN=staff,DC=example"]), ["Staff", "Sales"]);
@@ -109,12 +140,40 @@ mod tests {
     }
 
     #[test]
+    fn who_is_in_a_group_is_in_those_that_it_is_in() {
+        let mut groups = Groups::default();
+        let mut add = |name: &str, n: u8, attributes: &[(&str, &str)]| {
+            let key = format!("11111111-0000-4000-8000-0000000000{n:02}");
+            let own = [("entryUUID", key.as_str()), ("cn", name)];
+            let all: Vec<_> = own.iter().chain(attributes).copied().collect();
+            let entry = entry(&format!("cn={name},dc=example"), &all);
+            groups.add(&entry, KeyAttribute::EntryUuid).unwrap();
+        };
+        add("berlin", 1, &[("member", "uid=ann,dc=example")]);
+        add("germany", 2, &[("member", "cn=berlin,dc=example")]);
+        // A circle, said by the member.
+        add(
+            "europe",
+            3,
+            &[("member", "cn=germany,dc=example"), ("memberOf", "cn=berlin,dc=example")],
+        );
+        add("asia", 4, &[]);
+        assert_eq!(
+            named(&groups, &entry("uid=ann,dc=example", &[])),
+            ["berlin", "germany", "europe"]
+        );
+        let of_europe = [("memberOf", "cn=europe,dc=example")];
+        let bob = entry("uid=bob,dc=example", &of_europe);
+        assert_eq!(named(&groups, &bob), ["berlin", "germany", "europe"]);
+    }
+
+    #[test]
     fn what_is_no_group() {
         let mut groups = Groups::default();
         for (attributes, fault) in [
             (&[("cn", "Staff")][..], EntryFault::NoKey),
             (&[("entryUUID", STAFF)], EntryFault::GroupName),
-            (&[("entryUUID", STAFF), ("cn", &"x".repeat(129))], EntryFault::GroupName),
+            (&[("entryUUID", STAFF), ("cn", &"x".repeat(257))], EntryFault::GroupName),
         ] {
             let rejected = groups.add(&entry("cn=x", attributes), KeyAttribute::EntryUuid);
             assert_eq!(rejected.unwrap_err().faults, [fault]);

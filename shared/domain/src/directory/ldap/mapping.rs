@@ -78,8 +78,6 @@ impl KeyAttribute {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PersonField {
-    /// As what it logs in at its company.
-    UserName,
     /// Address.
     Email,
     /// First name.
@@ -92,6 +90,30 @@ pub enum PersonField {
     Mobile,
     /// Another number.
     Phone,
+}
+
+impl PersonField {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Email,
+        Self::FirstName,
+        Self::LastName,
+        Self::DisplayName,
+        Self::Mobile,
+        Self::Phone,
+    ];
+
+    /// The name used in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::FirstName => "first_name",
+            Self::LastName => "last_name",
+            Self::DisplayName => "display_name",
+            Self::Mobile => "mobile",
+            Self::Phone => "phone",
+        }
+    }
 }
 
 /// How one sees that an account is disabled.
@@ -155,11 +177,7 @@ impl Mapping {
     pub fn of(flavor: Flavor) -> Self {
         let active = flavor == Flavor::ActiveDirectory;
         let person = [
-            (
-                PersonField::UserName,
-                if active { &["userPrincipalName", "sAMAccountName"][..] } else { &["uid"] },
-            ),
-            (PersonField::Email, &["mail"]),
+            (PersonField::Email, &["mail"][..]),
             (PersonField::FirstName, &["givenName"]),
             (PersonField::LastName, &["sn"]),
             (PersonField::DisplayName, &["displayName", "cn"]),

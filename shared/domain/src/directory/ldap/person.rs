@@ -2,45 +2,22 @@
 
 use super::{DisabledWhen, Dn, Entry, EntryKey, Groups, Mapping, PersonField};
 use crate::attribute::{UserAttribute, UserAttributes};
+use crate::directory::person::Person;
 use crate::email::EmailAddress;
 use crate::failure::FieldFault;
-use crate::text::{AttributeText, BadText, PersonName, Telephone};
-use std::collections::BTreeMap;
+use crate::text::{BadText, PersonName};
+use std::collections::BTreeSet;
 use std::str::FromStr;
-
-/// Most characters of the name that somebody logs in with.
-const MOST_USER_NAME: usize = 256;
-
-/// A user of a directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    /// What it is known by.
-    pub key: EntryKey,
-    /// As what it logs in at its company; its address where nothing else is known. 1 to 256 characters.
-    pub user_name: String,
-    /// Address.
-    pub email: EmailAddress,
-    /// First name.
-    pub first_name: PersonName,
-    /// Last name.
-    pub last_name: PersonName,
-    /// Mobile number.
-    pub mobile: Option<Telephone>,
-    /// Another number.
-    pub phone: Option<Telephone>,
-    /// What else is known.
-    pub attributes: UserAttributes,
-    /// Whether its account is enabled.
-    pub active: bool,
-    /// The groups below the base that it is in: their names by their keys.
-    pub groups: BTreeMap<EntryKey, AttributeText>,
-}
 
 /// A person, and what of its entry was left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
-    /// The person.
+    /// What it is known by.
+    pub key: EntryKey,
+    /// The person; its groups are not named yet.
     pub person: Person,
+    /// The groups below the base that it is in.
+    pub groups: BTreeSet<EntryKey>,
     /// What was left out.
     pub notes: Vec<Note>,
 }
@@ -83,6 +60,9 @@ pub enum EntryFault {
     /// Neither `objectGUID` nor `entryUUID`, or no good one.
     #[error("the entry has no objectGUID or entryUUID")]
     NoKey,
+    /// Another entry has it too.
+    #[error("another entry has the same objectGUID or entryUUID")]
+    KeyTaken,
     /// No address.
     #[error("the entry has no e-mail address")]
     NoEmail,
@@ -104,9 +84,12 @@ pub enum EntryFault {
     /// The attribute that says so is missing or no number.
     #[error("whether the account is disabled cannot be read")]
     UnknownStatus,
-    /// A group without a name, or with one of more than 128 characters.
-    #[error("the group has no name of 1 to 128 characters")]
+    /// A group without a name, or with one of more than 256 characters.
+    #[error("the group has no name of 1 to 256 characters")]
     GroupName,
+    /// Another group below the base has the name: a role would go to the members of both.
+    #[error("another group has this name; names of groups that are read must differ")]
+    GroupNameTaken,
     /// More groups than can be counted.
     #[error("there are too many groups")]
     TooManyGroups,
@@ -116,6 +99,7 @@ impl FieldFault for EntryFault {
     fn code(&self) -> &'static str {
         match self {
             Self::NoKey => "no_key",
+            Self::KeyTaken => "key_taken",
             Self::NoEmail => "no_email",
             Self::BadEmail => "bad_email",
             Self::NoFirstName => "no_first_name",
@@ -124,17 +108,18 @@ impl FieldFault for EntryFault {
             Self::LastName(_) => "bad_last_name",
             Self::UnknownStatus => "unknown_status",
             Self::GroupName => "bad_group_name",
+            Self::GroupNameTaken => "group_name_taken",
             Self::TooManyGroups => "too_many_groups",
         }
     }
 }
 
-impl Person {
+impl Reading {
     /// From an entry.
     ///
     /// # Errors
     /// [`Rejected`] with all that is wrong.
-    pub fn read(entry: &Entry, mapping: &Mapping, groups: &Groups) -> Result<Reading, Rejected> {
+    pub fn of(entry: &Entry, mapping: &Mapping, groups: &Groups) -> Result<Self, Rejected> {
         let reader = Reader { entry, mapping };
         let key = entry.key(mapping.key);
         let (first, last) = reader.names();
@@ -144,20 +129,13 @@ impl Person {
         let first_name = keep(first, &mut faults);
         let last_name = keep(last, &mut faults);
         let active = keep(reader.active(), &mut faults);
-        let (Some(key), Some(email), Some(first_name), Some(last_name), Some(active)) =
+        let (Some(found), Some(email), Some(first_name), Some(last_name), Some(active)) =
             (found_key, email, first_name, last_name, active)
         else {
             return Err(Rejected::of(entry, key, faults));
         };
         let mut notes = Vec::new();
-        let user_name = reader.person(PersonField::UserName).map(|text| {
-            text.trim().chars().filter(|c| !c.is_control()).take(MOST_USER_NAME).collect()
-        });
-        let person = Self {
-            key,
-            user_name: user_name
-                .filter(|name: &String| !name.is_empty())
-                .unwrap_or_else(|| email.as_str().to_owned()),
+        let person = Person {
             email,
             first_name,
             last_name,
@@ -165,9 +143,9 @@ impl Person {
             phone: noted("phone", reader.person(PersonField::Phone), &mut notes),
             attributes: reader.attributes(&mut notes),
             active,
-            groups: groups.of(entry),
+            groups: BTreeSet::new(),
         };
-        Ok(Reading { person, notes })
+        Ok(Self { key: found, person, groups: groups.of(entry), notes })
     }
 }
 
