@@ -58,7 +58,7 @@ impl Events for App {
                 failed.push(ring.id);
                 continue;
             };
-            match self.worker().carry_on(tenant, provider).await {
+            match Box::pin(self.worker().carry_on(tenant, provider)).await {
                 Ok(ran) => count(ran, metrics),
                 Err(error) => {
                     let cause = belfry_runtime::log::whole(&error);
@@ -75,7 +75,7 @@ impl Events for App {
         if input != json!({"sweep": true}) {
             return Err("the only input is {\"sweep\": true}".into());
         }
-        let swept = self.worker().sweep().await?;
+        let swept = Box::pin(self.worker().sweep()).await?;
         metrics.add("directory.due", Unit::Count, f64::from(swept.due));
         metrics.add("directory.failed", Unit::Count, f64::from(swept.failed));
         count(swept.ran, metrics);

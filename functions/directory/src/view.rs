@@ -6,7 +6,7 @@ use belfry_api::{Request, answer, request};
 use belfry_domain::audit::Entry;
 use belfry_domain::directory::ldap::{AttributeName, Flavor, Security};
 use belfry_domain::directory::provider::{
-    GroupRole, LdapSource, Protocol, Provider, Settings, Task, TokenEntry, Work,
+    GroupRole, Interval, LdapSource, Protocol, Provider, Settings, Task, TokenEntry, Work,
 };
 use belfry_domain::directory::sync::{Counts, Fault, Outcome, Summary, Trigger};
 use belfry_domain::id::{IdentityProviderId, ProviderTokenId, SyncId};
@@ -68,7 +68,7 @@ impl<'a> LdapView<'a> {
             bind_dn: server.bind_dn.to_string(),
             flavor: *flavor,
             filter: server.filter.as_str(),
-            sync_every_minutes: every.map(|every| every.minutes()),
+            sync_every_minutes: every.map(Interval::minutes),
         }
     }
 }

@@ -1,5 +1,4 @@
 //! What a directory costs, counted: the figures of `infra/table.md`.
-#![expect(clippy::unwrap_used, reason = "a failed test says so by a panic")]
 
 use belfry_domain::account::Role;
 use belfry_testkit::gate::Open;

@@ -139,6 +139,12 @@ fn provider(name: &str) -> Value {
     json!({"name": name, "type": "scim"})
 }
 
+/// A directory that is read.
+fn read() -> Value {
+    json!({"name": "Corporate", "type": "ldap", "ldap": {"host": "dc1.example.com", "base_dn": "dc=example",
+        "bind_dn": "cn=belfry", "password": "secret", "flavor": "openldap"}})
+}
+
 /// A user as a directory has one.
 fn scim_user(name: &str) -> Value {
     json!({"userName": name, "emails": [{"value": format!("{name}@globex.com")}]})
@@ -176,10 +182,10 @@ impl House {
     }
 
     /// An identity provider, made at the console.
-    async fn provider(&self, by: &Session) -> Answer {
+    async fn provider(&self, by: &Session, body: Value) -> Answer {
         let route = "POST /identity-providers";
         let asked = ask(route).bearer(&by.access);
-        self.send(&self.directory, route, asked, provider("Entra ID")).await
+        self.send(&self.directory, route, asked, body).await
     }
 
     /// A user or group of a directory, made with its token.
@@ -265,7 +271,9 @@ impl Scene {
                 ]);
                 let secret = match route.caller {
                     Caller::Puller => house.destination(&eve, "pull").await.at("/token").to_owned(),
-                    Caller::Directory => house.provider(&eve).await.at("/token").to_owned(),
+                    Caller::Directory => {
+                        house.provider(&eve, provider("Entra ID")).await.at("/token").to_owned()
+                    }
                     _ => secret,
                 };
                 let bearer = (who == Who::OtherProduct).then_some(secret);
@@ -405,6 +413,8 @@ async fn target(
     let bob = || json!({"first_name": "Bob", "last_name": "Lee", "email": "bob@initech.com", "role": "read_only"});
     let body = |body: Value| Target { body, ..Target::default() };
     let product = || ("product", "EPP".to_owned());
+    let at =
+        |id: &str| Target { path: vec![product(), ("id", id.to_owned())], ..Target::default() };
     Some(match route.route {
         // Who may is told below, or by the profile.
         "POST /auth/login"
@@ -460,13 +470,9 @@ async fn target(
             Target { path: vec![product()], ..Target::default() }
         }
         CREATE_CREDENTIAL => Target { path: vec![product()], body: json!({}), ..Target::default() },
-        "DELETE /products/{product}/credentials/{id}" => {
-            Target { path: vec![product(), ("id", credential.to_owned())], ..Target::default() }
-        }
+        "DELETE /products/{product}/credentials/{id}" => at(credential),
         "POST /telemetry" => body(house.batch("phone-3").into()),
-        "GET /endpoints/{product}/{id}" | "DELETE /endpoints/{product}/{id}" => {
-            Target { path: vec![product(), ("id", "pc-1".to_owned())], ..Target::default() }
-        }
+        "GET /endpoints/{product}/{id}" | "DELETE /endpoints/{product}/{id}" => at("pc-1"),
         name if ["/tags", "/applications"].iter().any(|path| name.contains(path)) => {
             Box::pin(tagged(house, boss, name)).await
         }
@@ -536,11 +542,16 @@ async fn tagged(house: &House, boss: &Session, name: &str) -> Target {
 
 /// The same for identity providers and what they push.
 async fn directories(house: &House, boss: &Session, name: &str) -> Target {
-    if name == "POST /identity-providers" {
-        return Target { body: provider("Entra ID"), ..Target::default() };
+    match name {
+        "POST /identity-providers" => {
+            return Target { body: provider("Entra ID"), ..Target::default() };
+        }
+        "POST /identity-providers/test" => return Target { body: read(), ..Target::default() },
+        _ => {}
     }
-    let made = house.provider(boss).await;
-    let token = made.at("/token").to_owned();
+    let reads = ["/test", "/preview"].iter().any(|end| name.ends_with(end));
+    let made = house.provider(boss, if reads { read() } else { provider("Entra ID") }).await;
+    let token = made.json["token"].as_str().unwrap_or_default().to_owned();
     let scim = name.contains("/scim/");
     let (of, new) = if name.contains("/Groups") {
         ("Groups", json!({"displayName": "Staff"}))
@@ -558,7 +569,9 @@ async fn directories(house: &House, boss: &Session, name: &str) -> Target {
     changed["version"] = 1.into();
     let body = match name {
         "PUT /identity-providers/{id}" => changed,
-        "POST /identity-providers/{id}/token" | "POST /scim/v2/.search" => json!({}),
+        "POST /identity-providers/{id}/token"
+        | "POST /identity-providers/{id}/sync"
+        | "POST /scim/v2/.search" => json!({}),
         _ if !scim || !(name.contains("/Users") || name.contains("/Groups")) => Value::Null,
         _ if name.starts_with("POST") || name.starts_with("PUT") => new,
         _ if name.starts_with("PATCH") => {

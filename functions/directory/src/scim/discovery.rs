@@ -3,32 +3,29 @@
 use super::client::Client;
 use super::reply::{Reply, base, reply};
 use crate::App;
-use belfry_api::{Body, Problem, Request, Response};
+use belfry_api::{Body, Request, Response};
 use belfry_domain::scim::{ScimError, discovery};
 use belfry_runtime::directory::Failed;
 use lambda_http::RequestExt as _;
 use serde_json::Value;
 
-pub(crate) async fn config(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn config(app: &App, request: &Request) -> Response<Body> {
     said(app, request, |base, _| Some(discovery::service_provider_config(base))).await
 }
 
-pub(crate) async fn resource_types(
-    app: &App,
-    request: &Request,
-) -> Result<Response<Body>, Problem> {
+pub(super) async fn resource_types(app: &App, request: &Request) -> Response<Body> {
     said(app, request, |base, _| Some(discovery::resource_types(base))).await
 }
 
-pub(crate) async fn resource_type(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn resource_type(app: &App, request: &Request) -> Response<Body> {
     said(app, request, |base, name| discovery::resource_type(name, base)).await
 }
 
-pub(crate) async fn schemas(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn schemas(app: &App, request: &Request) -> Response<Body> {
     said(app, request, |base, _| Some(discovery::schemas(base))).await
 }
 
-pub(crate) async fn schema(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn schema(app: &App, request: &Request) -> Response<Body> {
     said(app, request, |base, id| discovery::schema(id, base)).await
 }
 
@@ -36,7 +33,7 @@ async fn said(
     app: &App,
     request: &Request,
     of: impl Fn(&str, &str) -> Option<Value>,
-) -> Result<Response<Body>, Problem> {
+) -> Response<Body> {
     let done = async {
         Client::of(app, request).await?;
         let name = request.path_parameters_ref().and_then(|path| path.first("id"));
@@ -49,21 +46,16 @@ async fn said(
 }
 
 /// What there is only to be read.
-pub(crate) async fn read_only(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn read_only(app: &App, request: &Request) -> Response<Body> {
     refused(app, request, 405, "this is only read").await
 }
 
 /// What there is not.
-pub(crate) async fn unknown(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn unknown(app: &App, request: &Request) -> Response<Body> {
     refused(app, request, 404, "there is no such endpoint").await
 }
 
-async fn refused(
-    app: &App,
-    request: &Request,
-    status: u16,
-    detail: &str,
-) -> Result<Response<Body>, Problem> {
+async fn refused(app: &App, request: &Request, status: u16, detail: &str) -> Response<Body> {
     let done = async {
         Client::of(app, request).await?;
         Err(ScimError::of_status(status, detail).into())

@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::reply::{Reply, Wanted, base, body, not_found, reply};
 use crate::App;
-use belfry_api::{Body, Problem, Request, Response, request};
+use belfry_api::{Body, Request, Response, request};
 use belfry_domain::directory::entry::{DirectoryGroup, DirectoryUser};
 use belfry_domain::id::{GroupId, UserId};
 use belfry_domain::scim::answer::{list_response, member};
@@ -23,7 +23,7 @@ const PORTION: i32 = 200;
 /// Most members of all groups of an answer: Lambda's answers have at most 6 MB.
 const MOST_MEMBERS: usize = 20_000;
 
-pub(crate) async fn list_groups(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn list_groups(app: &App, request: &Request) -> Response<Body> {
     let done = async {
         let client = Client::of(app, request).await?;
         let wanted = Wanted::of(KIND, request)?;
@@ -34,7 +34,7 @@ pub(crate) async fn list_groups(app: &App, request: &Request) -> Result<Response
     reply(done.await)
 }
 
-pub(crate) async fn create_group(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn create_group(app: &App, request: &Request) -> Response<Body> {
     let done = async {
         let client = Client::of(app, request).await?;
         let wanted = Wanted::of(KIND, request)?;
@@ -48,7 +48,7 @@ pub(crate) async fn create_group(app: &App, request: &Request) -> Result<Respons
     reply(done.await)
 }
 
-pub(crate) async fn read_group(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn read_group(app: &App, request: &Request) -> Response<Body> {
     let done = async {
         let client = Client::of(app, request).await?;
         let wanted = Wanted::of(KIND, request)?;
@@ -61,7 +61,7 @@ pub(crate) async fn read_group(app: &App, request: &Request) -> Result<Response<
     reply(done.await)
 }
 
-pub(crate) async fn replace_group(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn replace_group(app: &App, request: &Request) -> Response<Body> {
     let replaced = |body: &Value, _: &Resource| {
         let (resource, added) = Resource::read_group(body)?;
         let members = MemberChanges { replaced_all: true, added, ..MemberChanges::default() };
@@ -70,7 +70,7 @@ pub(crate) async fn replace_group(app: &App, request: &Request) -> Result<Respon
     changed(app, request, replaced).await
 }
 
-pub(crate) async fn patch_group(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn patch_group(app: &App, request: &Request) -> Response<Body> {
     changed(app, request, patch::group).await
 }
 
@@ -78,7 +78,7 @@ async fn changed(
     app: &App,
     request: &Request,
     change: impl Fn(&Value, &Resource) -> Result<(Resource, MemberChanges), ScimError>,
-) -> Result<Response<Body>, Problem> {
+) -> Response<Body> {
     let done = async {
         let client = Client::of(app, request).await?;
         let wanted = Wanted::of(KIND, request)?;
@@ -94,7 +94,7 @@ async fn changed(
     reply(done.await)
 }
 
-pub(crate) async fn delete_group(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn delete_group(app: &App, request: &Request) -> Response<Body> {
     let done = async {
         let client = Client::of(app, request).await?;
         let id = id(request)?;
@@ -123,17 +123,14 @@ impl Lister<'_> {
     async fn list(&self) -> Result<Reply, Failed> {
         let Wanted { filter, page, .. } = self.wanted;
         let skip = page.start_index.saturating_sub(1);
-        let (total, found) = match filter {
-            None => {
-                let all = self.everything().await?;
-                let own: Vec<_> = all.iter().skip(skip).take(page.count).cloned().collect();
-                (all.len(), self.shown(&own).await?)
-            }
-            Some(_) => {
-                let all = self.matching().await?;
-                let total = all.len();
-                (total, all.into_iter().skip(skip).take(page.count).collect())
-            }
+        let (total, found) = if filter.is_some() {
+            let all = self.matching().await?;
+            let total = all.len();
+            (total, all.into_iter().skip(skip).take(page.count).collect())
+        } else {
+            let all = self.everything().await?;
+            let own: Vec<_> = all.iter().skip(skip).take(page.count).cloned().collect();
+            (all.len(), self.shown(&own).await?)
         };
         let found = found.iter().map(|group| self.wanted.projection.apply(KIND, group).into());
         Ok(Reply::ok(list_response(total, page.start_index, found.collect())))

@@ -21,7 +21,7 @@ pub(super) fn base(request: &Request) -> String {
 }
 
 /// The answer to what was asked: every error becomes a SCIM one, and the log hears of it.
-pub(super) fn reply(done: Result<Reply, Failed>) -> Result<Response<Body>, Problem> {
+pub(super) fn reply(done: Result<Reply, Failed>) -> Response<Body> {
     let done = match done {
         Ok(reply) => reply,
         Err(failed) => failure(failed),
@@ -38,7 +38,7 @@ pub(super) fn reply(done: Result<Reply, Failed>) -> Result<Response<Body>, Probl
         response = response.header("www-authenticate", "Bearer");
     }
     let body = body.map_or(Body::Empty, |body| Body::from(body.to_string()));
-    Ok(response.body(body).unwrap_or_default())
+    response.body(body).unwrap_or_default()
 }
 
 /// An answer.

@@ -4,12 +4,12 @@ use super::client::Client;
 use super::reply::{Reply, Wanted, base, body, reply};
 use super::{groups, users};
 use crate::App;
-use belfry_api::{Body, Problem, Request, Response};
+use belfry_api::{Body, Request, Response};
 use belfry_domain::scim::answer::list_response;
 use belfry_domain::scim::schema::ResourceKind;
 use serde_json::Value;
 
-pub(crate) async fn search(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn search(app: &App, request: &Request) -> Response<Body> {
     let done = async {
         let client = Client::of(app, request).await?;
         let body = body(request)?;

@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::reply::{Reply, Wanted, base, body, not_found, reply};
 use crate::App;
-use belfry_api::{Body, Problem, Request, Response, request};
+use belfry_api::{Body, Request, Response, request};
 use belfry_domain::directory::entry::{DirectoryGroup, DirectoryUser};
 use belfry_domain::email::EmailAddress;
 use belfry_domain::id::{GroupId, UserId};
@@ -22,7 +22,7 @@ const KIND: ResourceKind = ResourceKind::User;
 /// Users that are looked at together.
 const PORTION: i32 = 500;
 
-pub(crate) async fn list_users(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn list_users(app: &App, request: &Request) -> Response<Body> {
     let done = async {
         let client = Client::of(app, request).await?;
         let wanted = Wanted::of(KIND, request)?;
@@ -33,7 +33,7 @@ pub(crate) async fn list_users(app: &App, request: &Request) -> Result<Response<
     reply(done.await)
 }
 
-pub(crate) async fn create_user(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn create_user(app: &App, request: &Request) -> Response<Body> {
     let done = async {
         let client = Client::of(app, request).await?;
         let wanted = Wanted::of(KIND, request)?;
@@ -47,7 +47,7 @@ pub(crate) async fn create_user(app: &App, request: &Request) -> Result<Response
     reply(done.await)
 }
 
-pub(crate) async fn read_user(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn read_user(app: &App, request: &Request) -> Response<Body> {
     let done = async {
         let client = Client::of(app, request).await?;
         let wanted = Wanted::of(KIND, request)?;
@@ -60,12 +60,12 @@ pub(crate) async fn read_user(app: &App, request: &Request) -> Result<Response<B
     reply(done.await)
 }
 
-pub(crate) async fn replace_user(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn replace_user(app: &App, request: &Request) -> Response<Body> {
     let replaced = |body: &Value, _: &Resource| Ok(Resource::read_user(body)?.active_unless_said());
     changed(app, request, replaced).await
 }
 
-pub(crate) async fn patch_user(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn patch_user(app: &App, request: &Request) -> Response<Body> {
     changed(app, request, patch::user).await
 }
 
@@ -73,7 +73,7 @@ async fn changed(
     app: &App,
     request: &Request,
     change: impl Fn(&Value, &Resource) -> Result<Resource, ScimError>,
-) -> Result<Response<Body>, Problem> {
+) -> Response<Body> {
     let done = async {
         let client = Client::of(app, request).await?;
         let wanted = Wanted::of(KIND, request)?;
@@ -89,7 +89,7 @@ async fn changed(
     reply(done.await)
 }
 
-pub(crate) async fn delete_user(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+pub(super) async fn delete_user(app: &App, request: &Request) -> Response<Body> {
     let done = async {
         let client = Client::of(app, request).await?;
         let id = id(request)?;
@@ -118,18 +118,15 @@ impl Lister<'_> {
     async fn list(&self) -> Result<Reply, Failed> {
         let Wanted { filter, page, .. } = self.wanted;
         let skip = page.start_index.saturating_sub(1);
-        let (total, found) = match filter {
-            None => {
-                let ids = self.app.table.kept_ids::<DirectoryUser>(self.place).await?;
-                let own: Vec<_> = ids.iter().skip(skip).take(page.count).copied().collect();
-                let found = self.app.table.kept_by_id::<DirectoryUser>(self.place, &own).await?;
-                (ids.len(), self.shown(&found).await?)
-            }
-            Some(_) => {
-                let all = self.matching().await?;
-                let total = all.len();
-                (total, all.into_iter().skip(skip).take(page.count).collect())
-            }
+        let (total, found) = if filter.is_some() {
+            let all = self.matching().await?;
+            let total = all.len();
+            (total, all.into_iter().skip(skip).take(page.count).collect())
+        } else {
+            let ids = self.app.table.kept_ids::<DirectoryUser>(self.place).await?;
+            let own: Vec<_> = ids.iter().skip(skip).take(page.count).copied().collect();
+            let found = self.app.table.kept_by_id::<DirectoryUser>(self.place, &own).await?;
+            (ids.len(), self.shown(&found).await?)
         };
         let found = found.iter().map(|user| self.wanted.projection.apply(KIND, user).into());
         Ok(Reply::ok(list_response(total, page.start_index, found.collect())))

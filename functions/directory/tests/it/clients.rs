@@ -90,9 +90,9 @@ async fn entra_id() {
         {"op": "Add", "path": format!("{enterprise}:department"), "value": "Research"},
         {"op": "Replace", "value": {"displayName": "Lennay F", "active": "True"}},
     ]);
-    let changed = office.patch(USERS, &id, changes).await;
-    assert_eq!(changed.status, 200, "{}", changed.text);
-    assert_eq!(changed.json[enterprise]["department"], "Research");
+    let answer = office.patch(USERS, &id, changes).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.json[enterprise]["department"], "Research");
     let user = office.user_at("lennay@contoso.example").await.unwrap();
     assert_eq!(user.first_name.as_str(), "Lennay");
     // A manager, by the id that is known from here.

@@ -1,6 +1,7 @@
 //! Groups and who is in them.
 
 use crate::{GROUPS, Office, USERS, error};
+use belfry_domain::text::GroupName;
 use serde_json::{Value, json};
 
 /// The ids of a group's members, sorted.
@@ -49,12 +50,12 @@ async fn members_change_in_every_form() {
     }
     let whole = json!({"displayName": "Staff", "members": each(&[&d])});
     assert_eq!(office.put(GROUPS, &group, whole).await.status, 200);
-    assert_eq!(members(&office, &group).await, [d.clone()]);
+    assert_eq!(members(&office, &group).await, std::slice::from_ref(&d));
     let shown = office.get(USERS, &d).await;
     assert_eq!(shown.json["groups"][0]["display"], "Staff");
     assert_eq!(office.get(USERS, &a).await.json.get("groups"), None);
     let dan = office.user_at("dan@globex.example").await.unwrap();
-    assert_eq!(dan.groups.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["Staff"]);
+    assert_eq!(dan.groups.iter().map(GroupName::as_str).collect::<Vec<_>>(), ["Staff"]);
     let unknown = json!([{"op": "add", "path": "members", "value": [{"value": "usr_x"}]}]);
     assert_eq!(error(&office.patch(GROUPS, &group, unknown).await), (400, "invalidValue"));
     assert_eq!(office.delete(GROUPS, &group).await.status, 204);

@@ -8,6 +8,7 @@
 mod clients;
 mod faults;
 mod groups;
+mod ldap;
 mod lists;
 mod providers;
 mod roles;

@@ -5,17 +5,35 @@ use crate::house::House;
 use belfry_api::routes::{Caller, ROUTES};
 use belfry_domain::account::Role;
 use belfry_domain::id::TenantId;
+use belfry_domain::ports::Clock;
+use belfry_runtime::directory::Worker;
 use belfry_testkit::{Answer, ask};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const CREATE: &str = "POST /identity-providers";
 const CHANGE: &str = "PUT /identity-providers/{id}";
 const DELETE: &str = "DELETE /identity-providers/{id}";
 const TOKEN: &str = "POST /identity-providers/{id}/token";
 const SYNC: &str = "POST /identity-providers/{id}/sync";
+const SYNCS: &str = "GET /identity-providers/{id}/syncs";
+const TEST: &str = "POST /identity-providers/{id}/test";
+const TEST_UNSAVED: &str = "POST /identity-providers/test";
+const PREVIEW: &str = "POST /identity-providers/{id}/preview";
 const SCIM: &str = "application/scim+json";
 
 impl House {
+    /// Does the work on directories that is due.
+    async fn synced(&self) {
+        let world = &self.world;
+        let (table, post) = (world.table(), world.post());
+        let clock: Arc<dyn Clock> = Arc::new(world.clock.clone());
+        let worker =
+            Worker { table: &table, post: &post, directory: &world.directory, clock: &clock };
+        world.wait(1);
+        assert_eq!(worker.sweep().await.unwrap().failed, 0);
+    }
+
     async fn providers(
         &self,
         route: &'static str,
@@ -71,7 +89,7 @@ pub(crate) async fn all(house: &House, tenant: TenantId) {
     assert_eq!(made.status, 201, "{}", made.text);
     let (id, scim) = (made.at("/id").to_owned(), made.at("/token").to_owned());
     nobody(house, &id).await;
-    for route in [CREATE, CHANGE, TOKEN] {
+    for route in [CREATE, CHANGE, TOKEN, SYNC, TEST_UNSAVED] {
         faulty_bodies(house, &house.directory, route, Some(&token)).await;
     }
     console(house, &token, &help, &id).await;
@@ -80,12 +98,75 @@ pub(crate) async fn all(house: &House, tenant: TenantId) {
     tags_follow(house, tenant, &token, &scim).await;
     server(house, &scim).await;
     off(house, &token, &id, &scim).await;
+    ldap(house, &token, &help, &id).await;
     assert_eq!(house.providers(DELETE, &token, &id, None).await.status, 202);
-    for (route, body) in
-        [(CHANGE, Some(changed("x", 4))), (DELETE, None), (TOKEN, Some(json!({}))), (SYNC, None)]
-    {
+    for (route, body) in [
+        (CHANGE, Some(changed("x", 4))),
+        (DELETE, None),
+        (TOKEN, Some(json!({}))),
+        (SYNC, None),
+        (TEST, None),
+        (PREVIEW, None),
+    ] {
         let told = house.providers(route, &token, &id, body).await;
         assert_eq!(told.verdict(), (409, "provider_deleting"), "{route}");
+    }
+}
+
+/// A directory that is read.
+async fn ldap(house: &House, token: &str, help: &str, pushing: &str) {
+    house.world.directory.person(1, "ann").group(1, "Staff", &[1]);
+    let body = json!({"name": "Corporate", "type": "ldap", "ldap": {"host": "dc1.example.com", "port": 636,
+        "tls": "ldaps", "base_dn": "dc=example", "bind_dn": "cn=belfry", "password": "secret",
+        "flavor": "openldap", "sync_every_minutes": 60}, "mapping": {"title": ["title", "employeeType"]}});
+    let made = house.providers(CREATE, token, "", Some(body.clone())).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let id = made.at("/id");
+    for route in [TEST, PREVIEW] {
+        assert_eq!(house.providers(route, token, id, None).await.status, 200, "{route}");
+        let told = house.providers(route, token, pushing, None).await;
+        assert_eq!(told.verdict(), (409, "not_connected_to"), "{route}");
+    }
+    let unsaved = house.providers(TEST_UNSAVED, token, "", Some(body.clone())).await;
+    assert_eq!(unsaved.json["readable"], true, "{}", unsaved.text);
+    let told = house.providers(TEST_UNSAVED, token, "", Some(provider("x"))).await;
+    assert_eq!(told.verdict(), (409, "not_connected_to"));
+    let told = house.providers(TOKEN, token, id, Some(json!({}))).await;
+    assert_eq!(told.verdict(), (409, "no_tokens"));
+    let accept = json!({"accept_deactivations": 3});
+    assert_eq!(house.providers(SYNC, token, id, Some(accept.clone())).await.status, 202);
+    let told = house.providers(SYNC, token, id, Some(accept)).await;
+    assert_eq!(told.verdict(), (409, "sync_running"));
+    house.synced().await;
+    assert_eq!(
+        house.providers(SYNCS, token, id, None).await.json["items"][0]["outcome"],
+        "completed"
+    );
+    let cursor = ask(SYNCS).path("id", id).bearer(token).query("cursor", "x");
+    assert_eq!(house.tell(&house.directory, SYNCS, cursor).await.status, 400);
+    let unknown = ask(SYNCS).path("id", id).bearer(token).query("x", "y");
+    assert_eq!(house.tell(&house.directory, SYNCS, unknown).await.status, 422);
+    let none = "idp_00000000000000000000000000000000";
+    for route in [SYNCS, TEST, PREVIEW] {
+        assert_eq!(house.providers(route, token, none, None).await.status, 404, "{route}");
+    }
+    for (route, body) in [(TEST, None), (PREVIEW, None), (TEST_UNSAVED, Some(body.clone()))] {
+        let told = house.providers(route, help, id, body).await;
+        assert_eq!(told.verdict(), (403, "forbidden"), "{route}");
+    }
+    while house.providers(TEST, token, id, None).await.status != 429 {}
+    let mut elsewhere = body.clone();
+    elsewhere["ldap"]["host"] = "dc2.example.com".into();
+    elsewhere["version"] = 1.into();
+    let mut other = body;
+    other["name"] = "Other".into();
+    for (route, body) in [
+        (PREVIEW, None),
+        (CREATE, Some(other.clone())),
+        (TEST_UNSAVED, Some(other)),
+        (CHANGE, Some(elsewhere)),
+    ] {
+        assert_eq!(house.providers(route, token, id, body).await.status, 429, "{route}");
     }
 }
 

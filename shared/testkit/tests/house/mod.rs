@@ -125,6 +125,33 @@ fn tagged(world: &World) -> (tags::App, tagging::App, product::App) {
     (console, worker, product::App { table: world.table(), clock })
 }
 
+/// The vendor's own function.
+fn office(world: &World, seller: &Vendor) -> backoffice::App {
+    backoffice::App {
+        table: world.table(),
+        post: world.post(),
+        pinned: vec![seller.key()],
+        signatures: Arc::new(Ed25519),
+        local: false,
+        clock: Arc::new(world.clock.clone()),
+        entropy: world.entropy.clone(),
+    }
+}
+
+/// The function of identity providers, over a directory in memory.
+fn directories(world: &World) -> directory::App {
+    directory::App {
+        table: world.table(),
+        authenticator: world.authenticator(world.table()),
+        post: world.post(),
+        ldap: Arc::new(world.directory.clone()),
+        outbound: public_network(),
+        bell: Arc::new(world.syncs.clone()),
+        clock: Arc::new(world.clock.clone()),
+        entropy: world.entropy.clone(),
+    }
+}
+
 impl House {
     pub(crate) fn new() -> Self {
         let world = World::new();
@@ -193,15 +220,7 @@ impl House {
                 clock: time.clone(),
                 entropy: entropy.clone(),
             },
-            backoffice: backoffice::App {
-                table: db.table(),
-                post: world.post(),
-                pinned: vec![seller.key()],
-                signatures: Arc::new(Ed25519),
-                local: false,
-                clock: time.clone(),
-                entropy: entropy.clone(),
-            },
+            backoffice: office(&world, &seller),
             mail: mail::App {
                 table: db.table(),
                 mailer: Box::new(mailer.clone()),
@@ -212,16 +231,7 @@ impl House {
             tags: tagged.0,
             tagging: tagged.1,
             product: tagged.2,
-            directory: directory::App {
-                table: db.table(),
-                authenticator: world.authenticator(db.table()),
-                post: world.post(),
-                ldap: Arc::new(world.directory.clone()),
-                outbound: belfry_testkit::public_network(),
-                bell: Arc::new(world.syncs.clone()),
-                clock: time.clone(),
-                entropy: entropy.clone(),
-            },
+            directory: directories(&world),
             siem: export.0,
             forward: export.1,
             rollup: rollup::Rollup::new(db.table(), Arc::new(rings.clone()), time.clone()),
