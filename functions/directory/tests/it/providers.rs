@@ -34,7 +34,7 @@ async fn a_token_is_shown_once_and_only_its_hash_is_kept() {
 #[tokio::test]
 async fn every_fault_of_a_body_is_named() {
     let office = Office::new().await;
-    let bad = json!({"name": "", "type": "ldap", "mapping": {"x": "title", "title": "emails"},
+    let bad = json!({"name": "", "type": "scim", "mapping": {"x": "title", "title": "emails"},
         "group_roles": [{"group": "", "role": "super_admin"}, {"group": "x", "role": "boss"}]});
     let refused = office.console(CREATE, "", Some(bad)).await;
     assert_eq!(refused.status, 422);
@@ -49,9 +49,11 @@ async fn every_fault_of_a_body_is_named() {
             ("/mapping/title", "unknown_attribute"),
             ("/mapping/x", "unknown_attribute"),
             ("/name", "required"),
-            ("/type", "not_supported"),
         ]
     );
+    let unknown = json!({"name": "x", "type": "saml"});
+    let refused = office.console(CREATE, "", Some(unknown)).await;
+    assert_eq!(refused.faults(), [("/type", "invalid")]);
     let named = json!({"name": "ENTRA id", "type": "scim"});
     assert_eq!(office.console(CREATE, "", Some(named)).await.verdict(), (409, "name_taken"));
     for n in 0..4 {

@@ -149,6 +149,9 @@ async fn other_settings_are_brought_to_all() {
     let attributes: Vec<_> = ann.attributes.keys().map(|name| name.name()).collect();
     assert_eq!(attributes, ["location"]);
     let shown = office.console(crate::READ, &office.provider, None).await;
-    assert_eq!((shown.at("/state"), &shown.json["last_sync"]["changed"]), ("active", &json!(1)));
+    assert_eq!(
+        (shown.at("/state"), &shown.json["last_sync"]["counts"]["changed"]),
+        ("active", &json!(1))
+    );
     assert_eq!(shown.json["version"], 2);
 }
