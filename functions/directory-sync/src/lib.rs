@@ -33,17 +33,24 @@ impl App {
         let Self { table, post, ldap, clock } = self;
         Worker { table, post, directory: ldap.as_ref(), clock }
     }
+
+    fn count(&self, ran: Ran, metrics: &mut Metrics) {
+        // A transaction that met another one, and was done again.
+        let conflicts = u32::try_from(self.table.meter().take_rivals()).unwrap_or(u32::MAX);
+        for (name, value) in [
+            ("directory.users", ran.done),
+            ("directory.changed", ran.changed),
+            ("directory.conflicts", conflicts),
+        ] {
+            metrics.add(name, Unit::Count, f64::from(value));
+        }
+    }
 }
 
 /// The provider that a ring names.
 fn named(ring: &str) -> Option<(TenantId, IdentityProviderId)> {
     let (tenant, provider) = ring.split_once(' ')?;
     Some((tenant.parse().ok()?, provider.parse().ok()?))
-}
-
-fn count(ran: Ran, metrics: &mut Metrics) {
-    metrics.add("directory.users", Unit::Count, f64::from(ran.done));
-    metrics.add("directory.changed", Unit::Count, f64::from(ran.changed));
 }
 
 impl Events for App {
@@ -59,7 +66,7 @@ impl Events for App {
                 continue;
             };
             match Box::pin(self.worker().carry_on(tenant, provider)).await {
-                Ok(ran) => count(ran, metrics),
+                Ok(ran) => self.count(ran, metrics),
                 Err(error) => {
                     let cause = belfry_runtime::log::whole(&error);
                     tracing::error!(provider.id = %provider, cause, "users of a directory not worked on");
@@ -78,7 +85,7 @@ impl Events for App {
         let swept = Box::pin(self.worker().sweep()).await?;
         metrics.add("directory.due", Unit::Count, f64::from(swept.due));
         metrics.add("directory.failed", Unit::Count, f64::from(swept.failed));
-        count(swept.ran, metrics);
+        self.count(swept.ran, metrics);
         Ok(json!({"due": swept.due, "failed": swept.failed}))
     }
 }

@@ -13,8 +13,17 @@ use belfry_api::{Body, Request, Response};
 use belfry_domain::scim::ScimError;
 use reply::reply;
 
-/// Answers a route of the server.
+/// Answers a route of the server, and counts how often it met others at the same items.
 pub(crate) async fn answer(app: &App, route: &str, request: &Request) -> Response<Body> {
+    let response = answered(app, route, request).await;
+    let conflicts = app.table.meter().take_rivals();
+    if conflicts > 0 {
+        tracing::info!(conflicts, status = response.status().as_u16(), "transactions met others");
+    }
+    response
+}
+
+async fn answered(app: &App, route: &str, request: &Request) -> Response<Body> {
     match route {
         "GET /scim/v2/ServiceProviderConfig" => discovery::config(app, request).await,
         "GET /scim/v2/ResourceTypes" => discovery::resource_types(app, request).await,

@@ -49,7 +49,7 @@ pub fn free_address() -> IpAddr {
     }
 }
 
-/// An authority, and a certificate by it for [`HOST`] with its key, in PEM.
+/// An authority, and a certificate by it for [`HOST`] and an address, with its key, in PEM.
 #[derive(Debug, Clone)]
 pub struct Certificates {
     /// The authority.
@@ -61,18 +61,20 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// New ones.
+    /// New ones, for [`HOST`] alone.
     pub fn new() -> Self {
+        Self::of(vec![HOST.to_owned()])
+    }
+
+    /// New ones, for names and addresses.
+    fn of(names: Vec<String>) -> Self {
         let ca_key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = params.self_signed(&ca_key).unwrap().pem();
         let issuer = Issuer::new(params, ca_key);
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![HOST.to_owned()])
-            .unwrap()
-            .signed_by(&key, &issuer)
-            .unwrap();
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
         Self { ca, certificate: certificate.pem(), key: key.serialize_pem() }
     }
 }
@@ -167,7 +169,7 @@ impl Ldif {
             ("userAccountControl", control.as_bytes()),
         ]);
         attributes.extend(other.iter().map(|(name, value)| (*name, value.as_bytes())));
-        self.active_directory_entry("user", cn, guid, &attributes)
+        self.active_directory_entry("user", cn, &[guid; 16], &attributes)
     }
 
     /// A group as Active Directory has them; members by `cn`. Its members have to be given their `memberOf`.
@@ -175,23 +177,23 @@ impl Ldif {
         let members: Vec<_> = members.iter().map(|cn| format!("cn={cn},{BASE}")).collect();
         let mut attributes: Vec<(&str, &[u8])> = vec![("groupType", b"2")];
         attributes.extend(members.iter().map(|dn| ("member", dn.as_bytes())));
-        self.active_directory_entry("group", cn, guid, &attributes)
+        self.active_directory_entry("group", cn, &[guid; 16], &attributes)
     }
 
-    fn active_directory_entry(
+    /// An entry of Active Directory by its class, `user` or `group`, and the bytes of its `objectGUID`.
+    pub fn active_directory_entry(
         &mut self,
         class: &str,
         cn: &str,
-        guid: u8,
+        guid: &[u8; 16],
         other: &[(&str, &[u8])],
     ) -> &mut Self {
-        let guid = [guid; 16];
         let mut attributes: Vec<(&str, &[u8])> = vec![
             // Values of one attribute stand together.
             ("objectClass", class.as_bytes()),
             ("objectClass", b"extensibleObject"),
             ("cn", cn.as_bytes()),
-            ("objectGUID", &guid),
+            ("objectGUID", guid),
             // What its schema asks of every entry.
             ("instanceType", b"4"),
             ("nTSecurityDescriptor", b"x"),
@@ -221,21 +223,26 @@ impl Ldif {
 /// A running directory.
 #[derive(Debug)]
 pub struct Slapd {
-    child: Child,
+    child: Option<Child>,
     folder: PathBuf,
     address: IpAddr,
     certificates: Option<Certificates>,
 }
 
 impl Slapd {
-    /// With a new certificate.
+    /// With a new certificate, for its name and its address.
     pub fn start(ldif: &Ldif) -> Self {
-        Self::start_with(ldif, Some(Certificates::new()))
+        let address = free_address();
+        let certificates = Certificates::of(vec![HOST.to_owned(), address.to_string()]);
+        Self::start_at(address, ldif, Some(certificates))
     }
 
     /// Without TLS, when there is no certificate: it refuses `StartTLS` then.
     pub fn start_with(ldif: &Ldif, certificates: Option<Certificates>) -> Self {
-        let address = free_address();
+        Self::start_at(free_address(), ldif, certificates)
+    }
+
+    fn start_at(address: IpAddr, ldif: &Ldif, certificates: Option<Certificates>) -> Self {
         let folder = std::env::temp_dir().join(format!("belfry-slapd-{address}"));
         // One that was killed may have left it.
         let _ = fs::remove_dir_all(&folder);
@@ -253,11 +260,19 @@ impl Slapd {
             .expect("Debian's package slapd is installed");
         let said = String::from_utf8_lossy(&loaded.stderr);
         assert!(loaded.status.success(), "slapadd: {said}");
+        let mut slapd = Self { child: None, folder, address, certificates };
+        slapd.run();
+        slapd
+    }
+
+    /// Starts it with what is in it: after [`Self::kill`], too.
+    pub fn run(&mut self) {
+        let Self { folder, address, certificates, .. } = self;
         let tls = certificates.as_ref().map(|_| format!(" ldaps://{address}:{TLS_PORT}"));
         let log = File::create(folder.join("log")).unwrap();
         let mut child = Command::new("/usr/sbin/slapd")
             .arg("-f")
-            .arg(&configuration)
+            .arg(folder.join("slapd.conf"))
             .arg("-h")
             .arg(format!("ldap://{address}:{PLAIN_PORT}{}", tls.unwrap_or_default()))
             // In the foreground.
@@ -266,12 +281,27 @@ impl Slapd {
             .stderr(log)
             .spawn()
             .unwrap();
-        while TcpStream::connect((address, PLAIN_PORT)).is_err() {
+        while TcpStream::connect((*address, PLAIN_PORT)).is_err() {
             let ended = child.try_wait().unwrap();
             assert!(ended.is_none(), "{}", fs::read_to_string(folder.join("log")).unwrap());
             std::thread::yield_now();
         }
-        Self { child, folder, address, certificates }
+        self.child = Some(child);
+    }
+
+    /// Changes what is in it (LDIF, RFC 2849), as its administrator.
+    pub fn change(&self, ldif: &str) {
+        let file = self.folder.join("changes.ldif");
+        fs::write(&file, ldif).unwrap();
+        let done = Command::new("ldapmodify")
+            .args(["-x", "-D", ADMIN, "-w", PASSWORD, "-H"])
+            .arg(format!("ldap://{}:{PLAIN_PORT}", self.address))
+            .arg("-f")
+            .arg(&file)
+            .output()
+            .expect("Debian's package ldap-utils is installed");
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "ldapmodify: {said}");
     }
 
     /// Where it is.
@@ -299,15 +329,18 @@ impl Slapd {
 
     /// Ends it at once, as a failing machine does.
     pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        let mut child = self.child.take().expect("it runs");
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }
 
 impl Drop for Slapd {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
