@@ -14,26 +14,12 @@ import sys
 import uuid
 from urllib.parse import urlsplit
 
-import canaille.scim.client
 import httpx
-import scim2_models
 from canaille import create_app
 from canaille.backends import Backend
 from pytest_iam import Server
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-
-
-class Client(canaille.scim.client.SyncSCIMClient):
-    def discover(self):
-        """Discovers, then goes by the models of RFC 7643 instead of those of the server's schemas.
-
-        canaille fills password, addresses, photos, profileUrl and a member's display without a look at the
-        schemas, and the models of schemas that lack these refuse them before anything is sent.
-        """
-        super().discover()
-        user = scim2_models.User[scim2_models.EnterpriseUser]
-        self.resource_models = (user, scim2_models.Group)
 
 
 class Heard(logging.Handler):
@@ -80,7 +66,6 @@ def start(url, token):
         "CANAILLE_OIDC": {"TRUSTED_DOMAINS": [urlsplit(url).hostname]},
         "CANAILLE_SCIM": {"ENABLE_CLIENT": True},
     }
-    canaille.scim.client.SyncSCIMClient = Client
     iam = Server(create_app(config=config), 0, Backend.instance)
     # For good: an exception in canaille's SCIM client leaves a context of its own on top of this one.
     iam.app.app_context().push()

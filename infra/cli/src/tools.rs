@@ -19,9 +19,13 @@ const NEEDED: [(&str, &[&str], &str); 3] = [
 const PYTHONS: [&str; 6] =
     ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
 
-/// The virtual environments, apart because SAM and MiniStack ask for different botocores.
-const ENVIRONMENTS: [(&str, &str); 2] =
-    [("tools", "infra/requirements-tools.txt"), ("ministack", "infra/requirements-local.txt")];
+/// The virtual environments, apart because SAM and `MiniStack` ask for different botocores, and canaille for
+/// another click and another client of SCIM.
+const ENVIRONMENTS: [(&str, &str); 3] = [
+    ("tools", "infra/requirements-tools.txt"),
+    ("ministack", "infra/requirements-local.txt"),
+    ("canaille", "infra/requirements-canaille.txt"),
+];
 
 /// Checks the machine and installs what is missing of the pinned tools.
 pub(crate) fn install(workspace: &Workspace) -> Result<()> {

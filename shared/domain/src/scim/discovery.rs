@@ -97,12 +97,13 @@ fn type_of(kind: ResourceKind, base: &str) -> Value {
 }
 
 fn description(schema: &Schema, base: &str) -> Value {
+    let attributes = [definitions(schema.attributes), definitions(schema.not_kept)].concat();
     json!({
         "schemas": [SCHEMA],
         "id": schema.id,
         "name": schema.name,
         "description": schema.description,
-        "attributes": definitions(schema.attributes),
+        "attributes": attributes,
         "meta": {
             "resourceType": "Schema",
             "location": format!("{}/Schemas/{}", trimmed(base), schema.id),
@@ -126,6 +127,12 @@ fn definition(attribute: &Attribute) -> Map<String, Value> {
         Mutability::ReadOnly => "readOnly",
         Mutability::ReadWrite => "readWrite",
         Mutability::Immutable => "immutable",
+        Mutability::WriteOnly => "writeOnly",
+    };
+    let returned = match attribute.mutability {
+        Mutability::WriteOnly => "never",
+        _ if attribute.always_returned => "always",
+        _ => "default",
     };
     let mut definition: Map<String, Value> = [
         ("name", attribute.name.into()),
@@ -135,7 +142,7 @@ fn definition(attribute: &Attribute) -> Map<String, Value> {
         ("required", (attribute.required || attribute.asked_for).into()),
         ("caseExact", attribute.case_exact.into()),
         ("mutability", mutability.into()),
-        ("returned", if attribute.always_returned { "always" } else { "default" }.into()),
+        ("returned", returned.into()),
         ("uniqueness", if attribute.unique { "server" } else { "none" }.into()),
     ]
     .map(|(name, value): (&str, Value)| (name.to_owned(), value))
@@ -155,6 +162,7 @@ fn definition(attribute: &Attribute) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scim::schema::USER;
 
     const BASE: &str = "https://console.example.com/scim/v2/";
 
@@ -241,9 +249,19 @@ mod tests {
 
     #[test]
     fn no_private_data_that_was_not_asked_for() {
-        let text = schemas(BASE).to_string();
-        for absent in ["password", "addresses", "photos", "ims", "x509Certificates", "profileUrl"] {
-            assert!(!text.contains(&format!("\"{absent}\"")), "{absent}");
+        let schemas = schemas(BASE);
+        let user = &schemas["Resources"][0];
+        assert_eq!(user["id"], USER.id);
+        for private in ["password", "addresses", "photos", "profileUrl"] {
+            let attributes = user["attributes"].as_array().unwrap();
+            let of = attributes.iter().find(|of| of["name"] == private).unwrap();
+            assert_eq!(
+                (&of["mutability"], &of["returned"]),
+                (&json!("writeOnly"), &json!("never"))
+            );
+        }
+        for absent in ["ims", "x509Certificates"] {
+            assert!(!schemas.to_string().contains(&format!("\"{absent}\"")), "{absent}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What Belfry keeps of a user and of a group: the schemas of RFC 7643, less what a security console
 //! has no use for (addresses, photographs, passwords), so that it holds no private data it was not
-//! asked to hold.
+//! asked to hold. That may be sent all the same: clients that go by the schemas (scim2-client, and with it
+//! canaille) send nothing at all where something they fill is missing there.
 
 use std::fmt;
 
@@ -35,6 +36,8 @@ pub enum Mutability {
     ReadWrite,
     /// The client, once.
     Immutable,
+    /// The client, and nobody sees it again.
+    WriteOnly,
 }
 
 /// An attribute's definition (RFC 7643, section 7).
@@ -97,6 +100,8 @@ pub struct Schema {
     pub description: &'static str,
     /// Its attributes, without the common ones.
     pub attributes: &'static [Attribute],
+    /// What clients may send and nobody gets back: it is dropped when it is read.
+    pub not_kept: &'static [Attribute],
 }
 
 /// A kind of resource.
@@ -249,6 +254,11 @@ const LIST: Attribute = Attribute { multi_valued: true, ..COMPLEX };
 
 const READ_ONLY: Attribute = Attribute { mutability: Mutability::ReadOnly, ..TEXT };
 
+const DROPPED: Attribute =
+    Attribute { mutability: Mutability::WriteOnly, description: "May be sent; not kept.", ..TEXT };
+
+const PART: Attribute = Attribute { description: "Not kept.", ..DROPPED };
+
 /// Belfry says where things are; a client's opinion of it (Entra ID sends `null`) is not kept.
 const REFERENCE: Attribute =
     Attribute { name: "$ref", kind: Type::Reference, case_exact: true, ..READ_ONLY };
@@ -384,6 +394,49 @@ pub static USER: Schema = Schema {
             ..READ_ONLY
         },
     ],
+    not_kept: &[
+        Attribute { name: "nickName", ..DROPPED },
+        Attribute {
+            name: "profileUrl",
+            kind: Type::Reference,
+            reference_types: &["external"],
+            ..DROPPED
+        },
+        Attribute { name: "password", ..DROPPED },
+        Attribute {
+            name: "addresses",
+            kind: Type::Complex,
+            multi_valued: true,
+            sub_attributes: &[
+                Attribute { name: "formatted", ..PART },
+                Attribute { name: "streetAddress", ..PART },
+                Attribute { name: "locality", ..PART },
+                Attribute { name: "region", ..PART },
+                Attribute { name: "postalCode", ..PART },
+                Attribute { name: "country", ..PART },
+                Attribute { name: "type", ..PART },
+                Attribute { name: "primary", kind: Type::Boolean, ..PART },
+            ],
+            ..DROPPED
+        },
+        Attribute {
+            name: "photos",
+            kind: Type::Complex,
+            multi_valued: true,
+            sub_attributes: &[
+                Attribute {
+                    name: "value",
+                    kind: Type::Reference,
+                    reference_types: &["external"],
+                    ..PART
+                },
+                Attribute { name: "display", ..PART },
+                Attribute { name: "type", ..PART },
+                Attribute { name: "primary", kind: Type::Boolean, ..PART },
+            ],
+            ..DROPPED
+        },
+    ],
 };
 
 /// What an enterprise knows of a user (RFC 7643, section 4.3).
@@ -413,6 +466,7 @@ pub static ENTERPRISE_USER: Schema = Schema {
             ..COMPLEX
         },
     ],
+    not_kept: &[],
 };
 
 /// A group (RFC 7643, section 4.2). Groups within groups are not kept.
@@ -453,10 +507,13 @@ pub static GROUP: Schema = Schema {
                     mutability: Mutability::Immutable,
                     ..TEXT
                 },
+                // May be sent; it stands at the user.
+                Attribute { name: "display", description: "The name; not kept.", ..READ_ONLY },
             ],
             ..LIST
         },
     ],
+    not_kept: &[],
 };
 
 #[cfg(test)]
