@@ -21,6 +21,7 @@ use belfry_domain::tag::facts::Facts;
 use belfry_domain::tag::marks::Marks;
 use belfry_domain::users::Filter;
 use jiff::Timestamp;
+use std::collections::HashMap;
 
 /// The person of a user who gets a console.
 #[derive(Debug, Clone)]
@@ -324,6 +325,27 @@ impl Table {
         let found =
             entity::get::<TenantAddress>(self, &keys::tenant_email(tenant, address)).await?;
         Ok(found.map(|address| address.user))
+    }
+
+    /// The same of many addresses: those that somebody has. 1 RRU each.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn users_at(
+        &self,
+        tenant: TenantId,
+        addresses: &[EmailAddress],
+    ) -> Result<HashMap<EmailAddress, UserId>, StoreError> {
+        let key = |address| keys::tenant_email(tenant, address);
+        let wanted: Vec<_> = addresses.iter().map(key).collect();
+        let mut found = entity::get_many(self, &wanted).await?;
+        let mut users = HashMap::new();
+        for (address, key) in addresses.iter().zip(&wanted) {
+            if let Some(taken) = found.take::<TenantAddress>(key)? {
+                users.insert(address.clone(), taken.user);
+            }
+        }
+        Ok(users)
     }
 }
 

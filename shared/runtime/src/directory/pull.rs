@@ -108,10 +108,10 @@ impl Worker<'_> {
     ) -> Result<Ran, Failed> {
         let entropy = self.post.entropy.as_ref();
         let lent = provider.lent(self.clock.now());
-        let Some(grant) = carry_on_directory(provider, tenant) else { return Ok(Ran::default()) };
         if !self.table.keep_provider(provider, &lent, entropy).await? {
             return Ok(Ran::default());
         }
+        let Some(grant) = carry_on_directory(provider, tenant) else { return Ok(Ran::default()) };
         let Some(work) = lent.work.as_ref() else { return Ok(Ran::default()) };
         let end = |outcome, counts| Summary::of(work, outcome, counts, self.clock.now());
         if work.attempts > MOST_ATTEMPTS {
@@ -299,7 +299,11 @@ impl Run<'_> {
                 Some(all) => all.get(&one.key).cloned(),
             };
             let entries: Vec<_> = open.iter().filter_map(|one| before(one)).collect();
-            let known = registrar.known_of(&entries, self.names.clone()).await?;
+            let comes =
+                |one: &&Planned| matches!(one.what, What::Create | What::Adopt | What::Replace);
+            let addresses = open.iter().copied().filter(comes);
+            let addresses: Vec<_> = addresses.map(|one| one.person.email.clone()).collect();
+            let known = registrar.known_of(&entries, self.names.clone(), &addresses).await?;
             let (mut batch, mut whats) = (Batch::default(), Vec::new());
             let (mut late, mut failures) = (Vec::new(), Vec::new());
             let mut changed = 0;

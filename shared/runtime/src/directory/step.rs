@@ -28,6 +28,8 @@ pub(super) struct Known {
     users: HashMap<UserId, User>,
     groups: Arc<HashMap<GroupId, GroupName>>,
     managers: HashMap<UserId, String>,
+    /// Who has which address, of those that were looked for: nobody, or a user.
+    addresses: HashMap<EmailAddress, Option<UserId>>,
 }
 
 /// What becomes of the tenant's user.
@@ -139,6 +141,7 @@ impl Registrar<'_> {
             users: users.into_iter().map(|user| (user.id, user)).collect(),
             groups: Arc::new(groups.into_iter().map(|group| (group.id, group.name)).collect()),
             managers: HashMap::new(),
+            addresses: HashMap::new(),
         };
         for manager in managers {
             let resource = manager.resource()?;
@@ -156,16 +159,29 @@ impl Registrar<'_> {
         Ok(known)
     }
 
-    /// The same of users of a directory that is read, whose groups are all at hand.
+    /// The same of users of a directory that is read, whose groups are all at hand, and who has the
+    /// addresses that they are to get.
     pub(super) async fn known_of(
         &self,
         entries: &[DirectoryUser],
         groups: Arc<HashMap<GroupId, GroupName>>,
+        addresses: &[EmailAddress],
     ) -> Result<Known, Failed> {
-        let users: Vec<_> = entries.iter().map(|entry| entry.user).collect();
-        let users = self.table.users_by_id(self.tenant.id, &users).await?;
-        let users = users.into_iter().map(|user| (user.id, user)).collect();
-        Ok(Known { users, groups, managers: HashMap::new() })
+        let tenant = self.tenant.id;
+        let taken = self.table.users_at(tenant, addresses).await?;
+        let users: BTreeSet<_> =
+            entries.iter().map(|entry| entry.user).chain(taken.values().copied()).collect();
+        let users: Vec<_> = users.into_iter().collect();
+        let users = self.table.users_by_id(tenant, &users).await?;
+        Ok(Known {
+            users: users.into_iter().map(|user| (user.id, user)).collect(),
+            groups,
+            managers: HashMap::new(),
+            addresses: addresses
+                .iter()
+                .map(|address| (address.clone(), taken.get(address).copied()))
+                .collect(),
+        })
     }
 
     /// What the directory feeds the manager's name from.
@@ -204,10 +220,10 @@ impl Registrar<'_> {
         let own = own.filter(|user| !user.is_archived()).cloned();
         let (verdict, user) = if let Some(user) = own {
             let moved = person.email != user.email;
-            let other = if moved { self.user_at(&person.email).await? } else { None };
+            let other = if moved { self.user_at(&person.email, known).await? } else { None };
             (engine::follow(settings, &person, &user, other.as_ref())?, Some(user))
         } else {
-            let present = self.user_at(&person.email).await?;
+            let present = self.user_at(&person.email, known).await?;
             (engine::arrive(settings, &person, present.as_ref(), link)?, present)
         };
         let mut step = Step {
@@ -325,10 +341,17 @@ impl Registrar<'_> {
         Ok(())
     }
 
-    async fn user_at(&self, email: &EmailAddress) -> Result<Option<User>, Failed> {
+    async fn user_at(&self, email: &EmailAddress, known: &Known) -> Result<Option<User>, Failed> {
         let tenant = self.tenant.id;
-        let Some(id) = self.table.user_at(tenant, email).await? else { return Ok(None) };
-        Ok(self.table.user(tenant, id).await?)
+        let id = match known.addresses.get(email) {
+            Some(id) => *id,
+            None => self.table.user_at(tenant, email).await?,
+        };
+        let Some(id) = id else { return Ok(None) };
+        match known.users.get(&id) {
+            Some(user) => Ok(Some(user.clone())),
+            None => Ok(self.table.user(tenant, id).await?),
+        }
     }
 
     async fn leaving(&self, user: Option<&User>) -> Result<Option<Leaving>, Failed> {

@@ -35,12 +35,17 @@ pub(super) async fn work(
 ) -> Result<Ran, Failed> {
     let Worker { table, post, clock, .. } = worker;
     let mut all = Ran::default();
-    let Some(grant) = carry_on_directory(provider, tenant) else { return Ok(all) };
     let Some(work) = &provider.work else { return Ok(all) };
     let task = work.task;
-    let mut provider = provider.clone();
+    let mut lent = provider.lent(clock.now());
+    if !table.keep_provider(provider, &lent, post.entropy.as_ref()).await? {
+        return Ok(all);
+    }
+    // Of a tenant that is suspended there is none: it waits, and keeps nobody else from its turn.
+    let Some(grant) = carry_on_directory(provider, tenant) else { return Ok(all) };
     loop {
-        let registrar = Registrar::new(table, post, (tenant, &provider), clock.now());
+        let provider = &lent;
+        let registrar = Registrar::new(table, post, (tenant, provider), clock.now());
         let after = provider.work.as_ref().and_then(|work| work.walk.after.clone());
         let place = registrar.place();
         let (page, more) =
@@ -51,14 +56,14 @@ pub(super) async fn work(
         all.done += ran.done;
         all.changed += ran.changed;
         let next = provider.walked((ran.done, ran.changed), last.or(after), clock.now());
-        if !table.keep_provider(&provider, &next, post.entropy.as_ref()).await? {
+        if !table.keep_provider(provider, &next, post.entropy.as_ref()).await? {
             return Ok(all);
         }
         if !more {
             registrar.end(&grant, task, &next).await?;
             return Ok(all);
         }
-        provider = next;
+        lent = next;
     }
 }
 
