@@ -97,10 +97,12 @@ fn triggers() -> BTreeMap<String, Trigger> {
     triggers
 }
 
-/// `GET /endpoints/{product}/{id}` is `get-endpoints-product-id`.
+/// `GET /endpoints/{product}/{id}` is `get-endpoints-product-id`; in lower case, as some file systems do
+/// not tell cases apart.
 fn route_name(method: &str, path: &str) -> String {
+    let (method, path) = (method.to_lowercase(), path.to_lowercase());
     let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    [method.to_lowercase().as_str()].into_iter().chain(words).collect::<Vec<_>>().join("-")
+    [method.as_str()].into_iter().chain(words).collect::<Vec<_>>().join("-")
 }
 
 fn sample(name: &str) -> String {

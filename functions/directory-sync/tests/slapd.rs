@@ -278,6 +278,7 @@ impl Office {
             work: None,
             last_sync: None,
             next_sync_at: None,
+            bound: BTreeMap::new(),
             sealed_password: None,
             created_at: now,
             version: 1,
@@ -411,9 +412,9 @@ async fn a_server_that_is_killed_midway_changes_nothing_and_the_next_run_complet
     let office = Office::new(&slapd).await;
     let slapd = Arc::new(Mutex::new(slapd));
     office.wanted().await;
-    // Ten pages of groups, some of users.
+    // Forty pages of groups, some of users.
     let pages = Arc::new(AtomicUsize::new(0));
-    let dying = Dying { network: &office.network, slapd: slapd.clone(), pages, at: 20 };
+    let dying = Dying { network: &office.network, slapd: slapd.clone(), pages, at: 50 };
     office.carry_on(&office.world.table(), &dying).await.unwrap();
     let failed = office.provider().await.last_sync.unwrap();
     assert_eq!(failed.outcome, Outcome::Failed);

@@ -4,7 +4,7 @@
 use crate::App;
 use crate::body::{ProviderBody, Wanted};
 use crate::find::{found, found_staying};
-use crate::sync::asked_by;
+use crate::sync::{asked_by, running};
 use crate::view::{ProviderView, described};
 use belfry_api::{Body, Problem, Request, Response, answer, request};
 use belfry_domain::directory::provider::{Provider, Task};
@@ -29,7 +29,19 @@ pub(crate) async fn change(app: &App, request: &Request) -> Result<Response<Body
     }
     let Wanted { settings, password } = body.read(app, tenant, Some(&before)).await?;
     let changes_users = settings.changes_users(&before.settings);
-    let mut after = Provider { settings, ..before.changed() }.scheduled();
+    let mut after = Provider { settings, ..before.changed() };
+    if after.settings.group_roles != before.settings.group_roles {
+        // Which groups are meant is for the next sync to find out anew.
+        after.bound.clear();
+    }
+    let pulls = after.work.as_ref().is_some_and(|work| matches!(work.task, Task::Pull { .. }));
+    if pulls && !after.settings.enabled {
+        // Switched off is off: what was read counts for nothing more.
+        after.work = None;
+    } else if pulls && changes_users {
+        return Err(running());
+    }
+    after = after.scheduled();
     if let Some(password) = &password {
         after.sealed_password = Some(app.seal(&after, password).await?);
     }
@@ -37,7 +49,11 @@ pub(crate) async fn change(app: &App, request: &Request) -> Result<Response<Body
         let id = SyncId::new(now, app.entropy.as_ref());
         after = after.with_work(id, Task::Apply, Some(asked_by(&actor)), now);
     }
-    let (entry, at) = (described(&after, Some(&before)), (now, app.entropy.as_ref()));
+    let mut entry = described(&after, Some(&before));
+    if password.is_some() {
+        entry = entry.set("password", "replaced");
+    }
+    let at = (now, app.entropy.as_ref());
     let (by, none) = ((&grant, &entry), Transaction::new());
     match app.table.change_provider(by, (&before, &after), none, at).await {
         Ok(()) => {

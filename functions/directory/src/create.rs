@@ -10,6 +10,7 @@ use belfry_domain::id::IdentityProviderId;
 use belfry_domain::policy::Action;
 use belfry_store::idempotency;
 use belfry_store::providers::NotKept;
+use std::collections::BTreeMap;
 
 pub(crate) async fn create(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
     let actor = app.authenticator.actor(request).await?;
@@ -27,6 +28,7 @@ pub(crate) async fn create(app: &App, request: &Request) -> Result<Response<Body
         work: None,
         last_sync: None,
         next_sync_at: None,
+        bound: BTreeMap::new(),
         sealed_password: None,
         created_at: now,
         version: 1,

@@ -14,9 +14,9 @@ use directory::App;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// For a directory that somebody waits for: the gateway does for 29 s.
+/// For a directory that somebody waits for: the gateway does for 29 s, of which the connection may take 11.
 const PATIENCE: ldap::Patience =
-    ldap::Patience { answer: Duration::from_secs(10), whole: Duration::from_secs(20) };
+    ldap::Patience { answer: Duration::from_secs(8), whole: Duration::from_secs(12) };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

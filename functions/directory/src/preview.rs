@@ -96,7 +96,7 @@ pub(crate) async fn preview(app: &App, request: &Request) -> Result<Response<Bod
     };
     let present = present(&app.table, Place { tenant, provider: provider.id }).await?;
     let Plan { steps: planned, problems, counts, leaving, .. } =
-        compare(&provider.settings, provider.id, snapshot, present);
+        compare(&provider, snapshot, present);
     let of = |what| planned.iter().filter(move |step| step.what == what).take(SAMPLES);
     Ok(answer::ok(&PreviewView {
         steps,

@@ -15,8 +15,9 @@ use reply::reply;
 
 /// Answers a route of the server, and counts how often it met others at the same items.
 pub(crate) async fn answer(app: &App, route: &str, request: &Request) -> Response<Body> {
+    let before = app.table.meter().rivals();
     let response = answered(app, route, request).await;
-    let conflicts = app.table.meter().take_rivals();
+    let conflicts = app.table.meter().rivals().saturating_sub(before);
     if conflicts > 0 {
         tracing::info!(conflicts, status = response.status().as_u16(), "transactions met others");
     }

@@ -33,7 +33,8 @@ pub(crate) async fn sync(app: &App, request: &Request) -> Result<Response<Body>,
         let detail = "The directory is switched off; enable it first.";
         return Err(Problem::new(409, "provider_disabled", detail));
     }
-    if before.work.as_ref().is_some_and(|work| matches!(work.task, Task::Pull { .. })) {
+    // Of a directory that is read no work is lost for another: it may be what takes a role away.
+    if is_read && before.work.is_some() {
         return Err(running());
     }
     let accepted = body.accept_deactivations;
@@ -56,8 +57,8 @@ pub(crate) async fn sync(app: &App, request: &Request) -> Result<Response<Body>,
     Ok(answer::json(202, &ProviderView::of(&after, request, now)))
 }
 
-fn running() -> Problem {
-    Problem::new(409, "sync_running", "A sync is going on; see its progress.")
+pub(crate) fn running() -> Problem {
+    Problem::new(409, "sync_running", "Its users are being changed; see the progress.")
 }
 
 impl App {

@@ -1808,7 +1808,7 @@ pub const ROUTES: &[Route] = &[
             UNAUTHENTICATED,
             (403, "forbidden, confirmation_required"),
             (404, "not_found"),
-            (409, "version_conflict, name_taken, provider_deleting"),
+            (409, "version_conflict, name_taken, provider_deleting, sync_running"),
             (415, "unsupported_media_type"),
             (422, "invalid"),
             (429, "throttled"),

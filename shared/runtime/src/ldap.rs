@@ -41,7 +41,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { answer: Duration::from_secs(30), whole: Duration::from_mins(10) }
+        Self { answer: Duration::from_secs(30), whole: Duration::from_mins(5) }
     }
 }
 

@@ -244,6 +244,7 @@ impl Table {
             .send()
             .await?;
         self.meter().read(answer.consumed_capacity.iter());
+        let cut = answer.last_evaluated_key.is_some();
         let items = answer.items.unwrap_or_default();
         let mut found = Vec::new();
         for item in items {
@@ -253,7 +254,7 @@ impl Table {
             }
         }
         let limit = usize::try_from(limit).unwrap_or(0);
-        let more = found.len() > limit;
+        let more = found.len() > limit || cut && !found.is_empty();
         found.truncate(limit);
         Ok((found, more))
     }

@@ -102,7 +102,12 @@ impl Meter {
         self.rivals.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often that was so since the last call.
+    /// How often that was so since the last [`Self::take_rivals`].
+    pub fn rivals(&self) -> u64 {
+        self.rivals.load(Ordering::Relaxed)
+    }
+
+    /// The same, and from now on none.
     pub fn take_rivals(&self) -> u64 {
         self.rivals.swap(0, Ordering::Relaxed)
     }

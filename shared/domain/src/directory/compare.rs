@@ -6,7 +6,7 @@ use crate::directory::engine::{self, Verdict};
 use crate::directory::entry::{DirectoryGroup, DirectoryUser, MOST_MEMBERSHIPS, Said};
 use crate::directory::ldap::{EntryFault, EntryKey, Group, Reading, Rejected};
 use crate::directory::person::Person;
-use crate::directory::provider::Settings;
+use crate::directory::provider::{Provider, Settings};
 use crate::directory::sync::{Counts, Leaving, MOST_PROBLEMS, Problem};
 use crate::email::EmailAddress;
 use crate::failure::{Failure as _, FieldFault as _};
@@ -113,22 +113,22 @@ pub struct Plan {
     pub counts: Counts,
     /// Who would lose access.
     pub leaving: Leaving,
+    /// Which entries have the names that give roles.
+    pub bound: BTreeMap<String, EntryKey>,
 }
 
 /// Holds a directory against what is there.
-pub fn compare(
-    settings: &Settings,
-    provider: IdentityProviderId,
-    snapshot: Snapshot,
-    present: Present,
-) -> Plan {
+pub fn compare(provider: &Provider, snapshot: Snapshot, present: Present) -> Plan {
     let Snapshot { people, groups, rejected } = snapshot;
-    let mut plan = Plan::default();
+    let mut plan = Plan { bound: provider.bound.clone(), ..Plan::default() };
+    let unreadable: HashSet<EntryKey> =
+        rejected.iter().filter(|entry| !entry.disabled).filter_map(|entry| entry.key).collect();
     for entry in &rejected {
         let fault = entry.faults.first().copied().unwrap_or(EntryFault::NoKey);
         plan.reject(entry.dn.clone(), fault);
     }
-    let names = plan.compare_groups(groups, &present.groups);
+    let settings = &provider.settings;
+    let names = plan.compare_groups(settings, groups, (&present.groups, &unreadable));
     let keys: HashMap<_, _> =
         present.groups.iter().filter_map(|group| Some((group.id, group.key?))).collect();
     let mut known: BTreeMap<EntryKey, DirectoryUser> =
@@ -140,7 +140,7 @@ pub fn compare(
         .filter_map(|entry| users.get(&entry.user))
         .fold(0, |of, user| if user.status == Status::Deactivated { of } else { of + 1 });
 
-    let mut judge = Judge::new(settings, provider, &users, &keys);
+    let mut judge = Judge::new(settings, provider.id, &users, &keys);
     let mut seen: HashSet<EntryKey> = HashSet::new();
     let mut all = Vec::with_capacity(people.len());
     for reading in people {
@@ -150,6 +150,23 @@ pub fn compare(
             plan.reject(reading.person.email.as_str().to_owned(), EntryFault::KeyTaken);
         }
     }
+    // Who was made anew in the directory, under the same address, is the one whom it has no longer.
+    let gone: HashMap<&EmailAddress, EntryKey> = known
+        .iter()
+        .filter(|(key, _)| !unreadable.contains(key))
+        .filter_map(|(key, entry)| Some((&users.get(&entry.user)?.email, *key)))
+        .collect();
+    let again = all.iter().filter(|(before, reading)| before.is_none() && reading.person.active);
+    let again: Vec<_> = again
+        .filter_map(|(_, reading)| Some((reading.key, *gone.get(&reading.person.email)?)))
+        .collect();
+    let again: HashMap<EntryKey, DirectoryUser> =
+        again.into_iter().filter_map(|(key, old)| Some((key, known.remove(&old)?))).collect();
+    for (before, reading) in &mut all {
+        if before.is_none() {
+            *before = again.get(&reading.key).cloned();
+        }
+    }
     // An address is whose it was; then somebody's who moves there; then somebody's who is new.
     all.sort_by_cached_key(|(before, reading)| {
         let user = before.as_ref().and_then(|before| users.get(&before.user));
@@ -157,16 +174,15 @@ pub fn compare(
     });
     for (before, Reading { key, mut person, groups, .. }) in all {
         plan.counts.users += 1;
-        let groups: BTreeSet<EntryKey> = groups
-            .into_iter()
-            .filter(|key| names.contains_key(key))
-            .take(MOST_MEMBERSHIPS)
-            .collect();
+        // Who is in a group that cannot be read is not known: whoever was, is.
+        let had = before.iter().flat_map(|before| &before.groups).filter_map(|id| keys.get(id));
+        let had = had.filter(|key| unreadable.contains(key)).copied();
+        let groups = groups.into_iter().chain(had).filter(|key| names.contains_key(key));
+        let groups: BTreeSet<EntryKey> = groups.take(MOST_MEMBERSHIPS).collect();
         person.groups = groups.iter().filter_map(|key| names.get(key).cloned()).collect();
         judge.person(&mut plan, before, (key, person, groups));
     }
     // What cannot be read of somebody is no reason to think that it is gone.
-    let unreadable: HashSet<EntryKey> = rejected.iter().filter_map(|entry| entry.key).collect();
     for (key, before) in known.into_iter().filter(|(key, _)| !unreadable.contains(key)) {
         let Said::Entry { person, .. } = &before.said else { continue };
         let person = Person { active: false, ..(**person).clone() };
@@ -229,8 +245,8 @@ impl<'a> Judge<'a> {
         let stays = before.as_ref().is_some_and(|before| {
             let had = before.groups.iter().filter_map(|id| self.keys.get(id)).copied();
             had.collect::<BTreeSet<_>>() == groups
-                && matches!(&before.said, Said::Entry { person: was, .. }
-                    if Person { groups: BTreeSet::new(), ..person.clone() } == **was)
+                && matches!(&before.said, Said::Entry { key: known, person: was }
+                    if *known == key && Person { groups: BTreeSet::new(), ..person.clone() } == **was)
         });
         let (what, role, fields) = match verdict {
             Err(conflict) => return plan.conflict(&person, conflict.code(), conflict.to_string()),
@@ -265,28 +281,35 @@ impl<'a> Judge<'a> {
             }
         }
         let user = user.or(other).cloned();
+        // They are many, and have done what they are for.
+        person.groups.clear();
         plan.step(Planned { what, key, before, person, groups, user, role, fields });
     }
 }
+
+/// Most problems of one kind that are told.
+const MOST_ALIKE: usize = 20;
 
 /// The id of somebody who has none yet.
 const NOBODY: UserId = UserId::from_bytes([0; 16]);
 
 impl Plan {
     fn step(&mut self, step: Planned) {
-        let (counts, leaving) = (&mut self.counts, &mut self.leaving.users);
+        let was = step.user.as_ref().filter(|user| user.status != Status::Deactivated);
+        let loses_console = step.role == Role::User && was.is_some_and(User::has_console);
+        let leaves = match step.what {
+            What::Create => false,
+            What::Adopt | What::Change => loses_console,
+            What::Deactivate | What::Replace => was.is_some(),
+        };
+        self.leaving.users += u32::from(leaves);
+        let counts = &mut self.counts;
         let count = match step.what {
             What::Create => &mut counts.created,
             What::Adopt => &mut counts.adopted,
             What::Change => &mut counts.changed,
-            What::Deactivate => {
-                *leaving += 1;
-                &mut counts.deactivated
-            }
-            What::Replace => {
-                *leaving += 1;
-                &mut counts.replaced
-            }
+            What::Deactivate => &mut counts.deactivated,
+            What::Replace => &mut counts.replaced,
         };
         *count += 1;
         self.steps.push(step);
@@ -303,7 +326,9 @@ impl Plan {
     }
 
     fn problem(&mut self, who: String, code: &str, detail: String) {
-        if self.problems.len() < MOST_PROBLEMS {
+        // One kind does not hide the others.
+        let alike = self.problems.iter().filter(|problem| problem.code == code).count();
+        if self.problems.len() < MOST_PROBLEMS && alike < MOST_ALIKE {
             self.problems.push(Problem { who, code: code.to_owned(), detail });
         }
     }
@@ -311,11 +336,13 @@ impl Plan {
     /// Compares the groups; the names of those that count.
     ///
     /// Whoever may make a group anywhere below the base could give it the name of one that gives a role.
-    /// So of several with one name none counts, but for the one that is known by it.
+    /// So of several with one name none counts, but for the one that is known by it; and a name that gives
+    /// a role is for good that of the entry that had it first.
     fn compare_groups(
         &mut self,
+        settings: &Settings,
         groups: Vec<Group>,
-        present: &[DirectoryGroup],
+        (present, unreadable): (&[DirectoryGroup], &HashSet<EntryKey>),
     ) -> HashMap<EntryKey, GroupName> {
         let mut known: BTreeMap<EntryKey, &DirectoryGroup> =
             present.iter().filter_map(|group| Some((group.key?, group))).collect();
@@ -328,7 +355,8 @@ impl Plan {
             let own = folded(name.as_str());
             let alone = namesakes.get(&own).is_none_or(|keys| keys.len() == 1);
             let has_it = known.get(&key).is_some_and(|known| folded(known.name.as_str()) == own);
-            if !alone && !has_it {
+            let others = self.bound.get(&own).is_some_and(|bound| *bound != key);
+            if others || !alone && !has_it {
                 self.reject(name.as_str().to_owned(), EntryFault::GroupNameTaken);
                 continue;
             }
@@ -343,8 +371,15 @@ impl Plan {
                 }
                 Some(_) => {}
             }
+            if settings.group_roles.iter().any(|of| folded(of.group.as_str()) == own) {
+                self.bound.insert(own, key);
+            }
             names.insert(key, name);
         }
+        // One that cannot be read is no reason to think that it is gone.
+        let unread = known.iter().filter(|(key, _)| unreadable.contains(key));
+        names.extend(unread.map(|(key, group)| (*key, group.name.clone())));
+        known.retain(|key, _| !unreadable.contains(key));
         self.groups.extend(known.into_values().cloned().map(GroupChange::Delete));
         self.counts.groups = u32::try_from(names.len()).unwrap_or(u32::MAX);
         names

@@ -2,7 +2,7 @@
 
 use crate::account::Role;
 use crate::attribute::UserAttribute;
-use crate::directory::ldap::{self, Flavor, LdapSettings};
+use crate::directory::ldap::{self, EntryKey, Flavor, LdapSettings};
 use crate::directory::sync::Summary;
 use crate::failure::FieldFault;
 use crate::id::{IdentityProviderId, ProviderTokenId, SyncId, TenantId};
@@ -310,6 +310,10 @@ pub struct Provider {
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional", default)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_sync_at: Option<Timestamp>,
+    /// Of the groups that give a role, those that were seen: which entry has the name, as it is compared.
+    /// Another one of that name gives none, until the settings are changed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bound: BTreeMap<String, EntryKey>,
     /// The password with which it is read, sealed for this provider.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "serde_bytes")]
     pub sealed_password: Option<Vec<u8>>,
@@ -366,6 +370,18 @@ impl Provider {
         self.work.as_ref().map(|work| work.due_at).or(self.next_sync_at)
     }
 
+    /// Nothing can be done at present: looked at again when a worker would have been thought silent.
+    #[must_use]
+    pub fn postponed(&self, now: Timestamp) -> Self {
+        let mut next = self.moved();
+        let later = now.checked_add(LEASE).unwrap_or(now);
+        match &mut next.work {
+            Some(work) => work.due_at = later,
+            None => next.next_sync_at = Some(later),
+        }
+        next
+    }
+
     /// Taken up by a worker: lent for as long as it may be silent.
     #[must_use]
     pub fn lent(&self, now: Timestamp) -> Self {
@@ -407,10 +423,17 @@ impl Provider {
         next
     }
 
-    /// After all of its work.
+    /// After all of its work. Of a directory that is read only a sync counts as one: what else is done to
+    /// its users neither begins its schedule nor answers what a sync asked.
     #[must_use]
     pub fn done(&self, summary: Summary) -> Self {
-        Self { work: None, last_sync: Some(summary), ..self.moved() }.scheduled()
+        let work = self.work.as_ref();
+        let applied = work.is_some_and(|work| work.task == Task::Apply);
+        let mut next = Self { work: None, ..self.moved() };
+        if !applied || self.settings.ldap().is_none() {
+            next.last_sync = Some(summary);
+        }
+        next.scheduled()
     }
 
     /// What a password is sealed for.

@@ -18,7 +18,7 @@ use belfry_domain::directory::sync::{Counts, Fault, MOST_PROBLEMS, Outcome as En
 use belfry_domain::directory::sync::{Summary, SyncRun};
 use belfry_domain::failure::Failure as _;
 use belfry_domain::id::{GroupId, TenantId, UserId};
-use belfry_domain::policy::{Grant, carry_on_directory};
+use belfry_domain::policy::Grant;
 use belfry_domain::text::GroupName;
 use belfry_store::directories::{Kept, Place};
 use belfry_store::keys::Once;
@@ -106,12 +106,10 @@ impl Worker<'_> {
         (tenant, provider): (&Tenant, &Provider),
         source: &LdapSource,
     ) -> Result<Ran, Failed> {
-        let entropy = self.post.entropy.as_ref();
         let lent = provider.lent(self.clock.now());
-        if !self.table.keep_provider(provider, &lent, entropy).await? {
+        let Some(grant) = self.lend(tenant, provider, &lent).await? else {
             return Ok(Ran::default());
-        }
-        let Some(grant) = carry_on_directory(provider, tenant) else { return Ok(Ran::default()) };
+        };
         let Some(work) = lent.work.as_ref() else { return Ok(Ran::default()) };
         let end = |outcome, counts| Summary::of(work, outcome, counts, self.clock.now());
         if work.attempts > MOST_ATTEMPTS {
@@ -142,9 +140,10 @@ impl Worker<'_> {
             names: Arc::new(names.collect()),
             counts: Counts::default(),
             problems: Vec::new(),
+            bound: BTreeMap::new(),
             ran: Ran::default(),
         };
-        let plan = compare(&lent.settings, lent.id, snapshot, present);
+        let plan = compare(&lent, snapshot, present);
         if plan.leaving.is_too_many(work.task.accepted()) {
             let leaving = Some(plan.leaving);
             let summary = Summary { leaving, ..end(End::Stopped, plan.counts) };
@@ -154,7 +153,8 @@ impl Worker<'_> {
             return Ok(run.ran);
         }
         let summary = end(End::Completed, run.counts);
-        self.end(&run.provider, summary, run.problems).await?;
+        let provider = Provider { bound: run.bound, ..run.provider };
+        self.end(&provider, summary, run.problems).await?;
         Ok(run.ran)
     }
 
@@ -189,40 +189,68 @@ struct Run<'a> {
     names: Arc<HashMap<GroupId, GroupName>>,
     counts: Counts,
     problems: Vec<Problem>,
+    bound: BTreeMap<String, EntryKey>,
     ran: Ran,
 }
 
 impl Run<'_> {
     /// Does what is planned. False when the provider is another one by then.
     async fn follow(&mut self, plan: Plan) -> Result<bool, Failed> {
-        let Plan { groups, steps, problems, counts, .. } = plan;
-        (self.counts, self.problems) = (counts, problems);
+        let Plan { groups, steps, problems, counts, bound, .. } = plan;
+        (self.counts, self.problems, self.bound) = (counts, problems, bound);
         self.ran.done = counts.users;
+        let total = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+        // Reading took its time: whoever was taken for silent meanwhile writes nothing.
+        if !self.progressed(0, total).await? {
+            return Ok(false);
+        }
         let (gone, there): (Vec<_>, Vec<_>) =
             groups.into_iter().partition(|group| matches!(group, GroupChange::Delete(_)));
         for part in there.chunks(GROUPS) {
-            self.groups(part).await?;
+            if !self.groups(part).await? {
+                return Ok(false);
+            }
         }
-        let total = u32::try_from(steps.len()).unwrap_or(u32::MAX);
         let mut done = 0;
         for portions in steps.chunks(PORTION * PORTIONS) {
             for portion in portions.chunks(PORTION) {
-                self.users(portion).await?;
+                let Some((changed, failures)) = self.users(portion).await? else {
+                    return Ok(false);
+                };
+                self.ran.changed += changed;
+                for (what, problem) in failures {
+                    self.failed(what, problem);
+                }
                 done += u32::try_from(portion.len()).unwrap_or(u32::MAX);
             }
-            let now = self.worker.clock.now();
-            let next = self.provider.progressed((done, total), self.ran.changed, now);
-            let entropy = self.worker.post.entropy.as_ref();
-            if !self.worker.table.keep_provider(&self.provider, &next, entropy).await? {
+            if !self.progressed(done, total).await? {
                 return Ok(false);
             }
-            self.provider = next;
         }
         // Nobody is in them any more.
         for part in gone.chunks(GROUPS) {
-            self.groups(part).await?;
+            if !self.groups(part).await? {
+                return Ok(false);
+            }
         }
         Ok(true)
+    }
+
+    /// Keeps how far it is. False when the provider is another one by then.
+    async fn progressed(&mut self, done: u32, total: u32) -> Result<bool, Failed> {
+        let now = self.worker.clock.now();
+        let next = self.provider.progressed((done, total), self.ran.changed, now);
+        let entropy = self.worker.post.entropy.as_ref();
+        let kept = self.worker.table.keep_provider(&self.provider, &next, entropy).await?;
+        self.provider = next;
+        Ok(kept)
+    }
+
+    /// Whether the provider is as it was: else what was refused is not to be tried again.
+    async fn stands(&self) -> Result<bool, Failed> {
+        let Provider { tenant, id, version, .. } = self.provider;
+        let present = self.worker.table.provider(tenant, id).await?;
+        Ok(present.is_some_and(|present| present.version == version))
     }
 
     fn registrar(&self) -> Registrar<'_> {
@@ -235,7 +263,8 @@ impl Run<'_> {
         Entry::about("identity_provider", &self.provider.id).set("sync", sync)
     }
 
-    async fn groups(&mut self, changes: &[GroupChange]) -> Result<(), Failed> {
+    /// Writes what becomes of some groups. False when the provider is another one by then.
+    async fn groups(&mut self, changes: &[GroupChange]) -> Result<bool, Failed> {
         let registrar = self.registrar();
         let (place, now) = (registrar.place(), registrar.now);
         let mut writes = Transaction::new();
@@ -278,20 +307,27 @@ impl Run<'_> {
         let entry =
             said.into_iter().fold(self.entry(), |entry, (what, names)| entry.set(what, names));
         if !faster(registrar.commit((&self.grant, &entry), &[], writes).await)? {
-            return Err(Failed::Busy);
+            // Another worker wrote them: whoever takes it up again reads what there is.
+            return if self.stands().await? { Err(Failed::Busy) } else { Ok(false) };
         }
         for (key, id, name) in named {
             self.ids.insert(key, id);
             Arc::make_mut(&mut self.names).insert(id, name);
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Brings some users to what the directory says of them.
-    async fn users(&mut self, portion: &[Planned]) -> Result<(), Failed> {
+    /// Brings some users to what the directory says of them: how many changed, and who could not. None when
+    /// the provider is another one by then.
+    async fn users(
+        &self,
+        portion: &[Planned],
+    ) -> Result<Option<(u32, Vec<(What, Problem)>)>, Failed> {
+        // One for all looks: who is invited is counted once.
+        let registrar = self.registrar();
         let mut open: Vec<&Planned> = portion.iter().collect();
+        let (mut changed, mut failures) = (0, Vec::new());
         for attempt in 0..LOOKS {
-            let registrar = self.registrar();
             let befores =
                 if attempt == 0 { None } else { Some(self.again(&registrar, &open).await?) };
             let before = |one: &Planned| match &befores {
@@ -304,16 +340,14 @@ impl Run<'_> {
             let addresses = open.iter().copied().filter(comes);
             let addresses: Vec<_> = addresses.map(|one| one.person.email.clone()).collect();
             let known = registrar.known_of(&entries, self.names.clone(), &addresses).await?;
-            let (mut batch, mut whats) = (Batch::default(), Vec::new());
-            let (mut late, mut failures) = (Vec::new(), Vec::new());
-            let mut changed = 0;
+            let (mut batch, mut whats, mut late) = (Batch::default(), Vec::new(), Vec::new());
             for one in open {
                 let before = before(one);
                 let after = self.after(one, before.as_ref(), &registrar);
                 let step = match registrar.step(before.as_ref(), after, &known).await {
                     Ok(step) => step,
                     Err(error) => {
-                        failures.push((one, problem(one, error)?));
+                        failures.push((one.what, problem(one, error)?));
                         continue;
                     }
                 };
@@ -321,19 +355,17 @@ impl Run<'_> {
                     continue;
                 }
                 if !batch.has_room(&step) {
-                    self.flush(&registrar, &mut batch, &mut whats, (&mut late, &mut changed))
-                        .await?;
+                    changed += self.flush(&registrar, &mut batch, &mut whats, &mut late).await?;
                 }
                 whats.push(one);
                 batch.push(step, Transaction::new(), true);
             }
-            self.flush(&registrar, &mut batch, &mut whats, (&mut late, &mut changed)).await?;
-            self.ran.changed += changed;
-            for (one, problem) in failures {
-                self.failed(one.what, problem);
-            }
+            changed += self.flush(&registrar, &mut batch, &mut whats, &mut late).await?;
             if late.is_empty() {
-                return Ok(());
+                return Ok(Some((changed, failures)));
+            }
+            if !self.stands().await? {
+                return Ok(None);
             }
             open = late;
         }
@@ -399,18 +431,18 @@ impl Run<'_> {
         DirectoryUser { said, groups, ..base.changed(now) }
     }
 
-    /// Writes a batch; whom somebody else changed meanwhile comes again.
+    /// Writes a batch: how many changed; whom somebody else changed meanwhile comes again.
     async fn flush<'p>(
         &self,
         registrar: &Registrar<'_>,
         batch: &mut Batch,
         whats: &mut Vec<&'p Planned>,
-        (late, changed): (&mut Vec<&'p Planned>, &mut u32),
-    ) -> Result<(), Failed> {
+        late: &mut Vec<&'p Planned>,
+    ) -> Result<u32, Failed> {
         let steps: Vec<Step> = std::mem::take(batch).steps;
         let of = std::mem::take(whats);
         if steps.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let mut said: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (one, step) in of.iter().zip(&steps) {
@@ -423,11 +455,10 @@ impl Run<'_> {
         let entry = said.into_iter().fold(self.entry(), |entry, (what, ids)| entry.set(what, ids));
         let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
         if faster(registrar.commit((&self.grant, &entry), &steps, Transaction::new()).await)? {
-            *changed += count;
-        } else {
-            late.extend(of);
+            return Ok(count);
         }
-        Ok(())
+        late.extend(of);
+        Ok(0)
     }
 
     /// Notes that one of those that were planned could not be.

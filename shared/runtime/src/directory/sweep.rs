@@ -8,6 +8,7 @@ use belfry_domain::account::Tenant;
 use belfry_domain::directory::entry::DirectoryGroup;
 use belfry_domain::directory::provider::{Provider, Task};
 use belfry_domain::id::{IdentityProviderId, SyncId, TenantId};
+use belfry_domain::policy::{Grant, carry_on_directory};
 use belfry_domain::ports::Clock;
 use belfry_store::{StoreError, Table};
 use std::sync::Arc;
@@ -97,6 +98,21 @@ impl Worker<'_> {
             }
             _ => Box::pin(walk::work(self, &tenant, &provider)).await,
         }
+    }
+
+    /// Takes up the work on a provider: leave to do it, unless another worker was faster. Of a tenant that
+    /// is suspended it waits, and keeps nobody else from its turn.
+    pub(super) async fn lend(
+        &self,
+        tenant: &Tenant,
+        provider: &Provider,
+        lent: &Provider,
+    ) -> Result<Option<Grant>, Failed> {
+        let grant = carry_on_directory(lent, tenant);
+        let postponed = provider.postponed(self.clock.now());
+        let next = if grant.is_some() { lent } else { &postponed };
+        let kept = self.table.keep_provider(provider, next, self.post.entropy.as_ref()).await?;
+        Ok(grant.filter(|_| kept))
     }
 
     async fn tell(&self, group: Result<DirectoryGroup, StoreError>) -> Result<(), Failed> {

@@ -9,7 +9,7 @@ use belfry_domain::directory::engine::Conflict;
 use belfry_domain::directory::entry::DirectoryUser;
 use belfry_domain::directory::provider::{Fate, Provider, Task};
 use belfry_domain::directory::sync::{Summary, SyncRun};
-use belfry_domain::policy::{Grant, carry_on_directory};
+use belfry_domain::policy::Grant;
 use belfry_store::transaction::Transaction;
 
 /// Users that are looked at together.
@@ -38,11 +38,7 @@ pub(super) async fn work(
     let Some(work) = &provider.work else { return Ok(all) };
     let task = work.task;
     let mut lent = provider.lent(clock.now());
-    if !table.keep_provider(provider, &lent, post.entropy.as_ref()).await? {
-        return Ok(all);
-    }
-    // Of a tenant that is suspended there is none: it waits, and keeps nobody else from its turn.
-    let Some(grant) = carry_on_directory(provider, tenant) else { return Ok(all) };
+    let Some(grant) = worker.lend(tenant, provider, &lent).await? else { return Ok(all) };
     loop {
         let provider = &lent;
         let registrar = Registrar::new(table, post, (tenant, provider), clock.now());

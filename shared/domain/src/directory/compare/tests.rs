@@ -40,6 +40,23 @@ fn settings() -> Settings {
     }
 }
 
+fn provider() -> Provider {
+    Provider {
+        id: PROVIDER,
+        tenant: TenantId::from_bytes([1; 16]),
+        settings: settings(),
+        tokens: Vec::new(),
+        work: None,
+        last_sync: None,
+        next_sync_at: None,
+        bound: BTreeMap::new(),
+        sealed_password: None,
+        created_at: Timestamp::UNIX_EPOCH,
+        version: 1,
+        revision: 1,
+    }
+}
+
 fn key(n: u8) -> EntryKey {
     EntryKey::try_from(format!("11111111-0000-4000-8000-0000000000{n:02x}")).unwrap()
 }
@@ -103,6 +120,9 @@ fn carried_out(plan: &Plan, mut present: Present) -> Present {
     for step in &plan.steps {
         let id = step.before.as_ref().map_or(UserId::from_bytes(key_bytes(step.key)), |of| of.id);
         let link = DirectoryLink { provider: PROVIDER, entry: id };
+        let groups = present.groups.iter().filter(|of| step.groups.contains(&of.key.unwrap()));
+        let groups = groups.map(|of| of.name.clone()).collect();
+        let person = Person { groups, ..step.person.clone() };
         let settings = settings_that_adopt();
         let other = present.users.iter().find(|user| user.email == step.person.email).cloned();
         let own = step.before.as_ref();
@@ -110,9 +130,9 @@ fn carried_out(plan: &Plan, mut present: Present) -> Present {
         let verdict = match &own {
             Some(user) => {
                 let other = other.filter(|other| other.id != user.id);
-                engine::follow(&settings, &step.person, user, other.as_ref())
+                engine::follow(&settings, &person, user, other.as_ref())
             }
-            None => engine::arrive(&settings, &step.person, other.as_ref(), link),
+            None => engine::arrive(&settings, &person, other.as_ref(), link),
         };
         let user = match verdict.unwrap() {
             Verdict::Create(new) | Verdict::Replace(new) => {
@@ -120,7 +140,7 @@ fn carried_out(plan: &Plan, mut present: Present) -> Present {
                 let mut id = [3; 16];
                 id[..8].copy_from_slice(&MADE.fetch_add(1, Ordering::Relaxed).to_be_bytes());
                 let user = User { id: UserId::from_bytes(id), ..made(new, 1, Source::Directory) };
-                engine::arrived(user, &step.person, link)
+                engine::arrived(user, &person, link)
             }
             Verdict::Change(next, Move::Enters) => {
                 let (identity, invitation) = somebody();
@@ -182,7 +202,7 @@ fn by_hand(name: &str, role: Role, seed: u8) -> User {
 
 fn plan(people: Vec<Reading>, of: &[(u8, &str)], present: Present) -> Plan {
     let snapshot = Snapshot { people, groups: groups(of), rejected: Vec::new() };
-    compare(&settings(), PROVIDER, snapshot, present)
+    compare(&provider(), snapshot, present)
 }
 
 fn copy(present: &Present) -> Present {
@@ -242,8 +262,8 @@ fn what_becomes_of_those_who_are_there() {
         (Some(reading(2, off("robert"), &[])), vec![(What::Deactivate, "bob")]),
         (None, vec![(What::Deactivate, "bob")]),
         (Some(reading(2, person("robert"), &[])), vec![(What::Replace, "robert")]),
-        // Known by its key, not by its address.
-        (Some(reading(3, person("bob"), &[])), vec![(What::Deactivate, "bob")]),
+        // Made anew in the directory: under its address it is whom that has no longer.
+        (Some(reading(3, person("bob"), &[])), vec![(What::Change, "bob")]),
     ] {
         let people = [ann()].into_iter().chain(bob.clone()).collect();
         let plan = plan(people, &groups, two());
@@ -315,17 +335,62 @@ fn a_super_admin_is_reported_and_left_alone() {
     }
 }
 
-#[test]
-fn an_entry_that_cannot_be_read_keeps_its_user_as_it_is() {
-    let mut entry = Entry::new("uid=bob".into());
-    entry.append("entryUUID", [key(2).to_string().into_bytes()]);
+/// A plan where one entry cannot be read: that of bob, or that of the group of the admins.
+fn with_unreadable(n: u8, attributes: &[(&str, &str)]) -> Plan {
+    let mut entry = Entry::new("cn=x".into());
+    entry.append("entryUUID", [key(n).to_string().into_bytes()]);
+    for (name, value) in attributes {
+        entry.append(name, [value.as_bytes().to_vec()]);
+    }
     let mapping = Mapping::of(Flavor::OpenLdap);
-    let rejected = vec![Reading::of(&entry, &mapping, &Groups::default()).unwrap_err()];
-    let people = vec![reading(1, person("ann"), &[101])];
-    let snapshot = Snapshot { people, groups: groups(&[(101, "Admins")]), rejected };
-    let plan = compare(&settings(), PROVIDER, snapshot, two());
+    let mut people = vec![reading(1, person("ann"), &[101])];
+    let (rejected, groups) = if n == 101 {
+        people = vec![reading(1, person("ann"), &[]), reading(2, person("bob"), &[])];
+        (Groups::default().add(&entry, KeyAttribute::EntryUuid).unwrap_err(), Vec::new())
+    } else {
+        let rejected = Reading::of(&entry, &mapping, &Groups::default()).unwrap_err();
+        (rejected, groups(&[(101, "Admins")]))
+    };
+    compare(&provider(), Snapshot { people, groups, rejected: vec![rejected] }, two())
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_keeps_its_user_as_it_is_unless_it_is_disabled() {
+    let plan = with_unreadable(2, &[]);
     assert_eq!((whats(&plan), codes(&plan)), (vec![], vec!["no_email"]));
     assert_eq!(plan.counts.rejected, 1);
+    let left = with_unreadable(2, &[("pwdAccountLockedTime", "000001010000Z")]);
+    assert_eq!(whats(&left), [(What::Deactivate, "bob".to_owned())]);
+    let group = with_unreadable(101, &[]);
+    assert_eq!((whats(&group), codes(&group)), (vec![], vec!["bad_group_name"]));
+    assert_eq!(group.groups, []);
+}
+
+#[test]
+fn whoever_loses_the_console_leaves() {
+    let people = || vec![reading(1, person("ann"), &[]), reading(2, person("bob"), &[])];
+    // The groups are seen no longer.
+    let blind = plan(people(), &[], two());
+    assert_eq!(blind.leaving, Leaving { users: 1, of: 2 });
+    assert!(blind.leaving.is_too_many(None));
+}
+
+#[test]
+fn a_name_that_gives_a_role_is_for_good_that_of_who_had_it_first() {
+    let people = || vec![reading(1, person("ann"), &[102]), reading(2, person("bob"), &[])];
+    let first =
+        plan(vec![reading(1, person("ann"), &[101])], &[(101, "Admins")], Present::default());
+    assert_eq!(first.bound, [("admins".to_owned(), key(101))].into());
+    let after = |bound: &BTreeMap<String, EntryKey>| {
+        let snapshot =
+            Snapshot { people: people(), groups: groups(&[(102, "Admins")]), rejected: Vec::new() };
+        compare(&Provider { bound: bound.clone(), ..provider() }, snapshot, two())
+    };
+    // The true one is gone, and another one of its name waits.
+    let waiting = after(&first.bound);
+    assert_eq!(codes(&waiting), ["group_name_taken"]);
+    assert!(waiting.steps.iter().all(|step| step.role == Role::User));
+    assert_eq!(after(&BTreeMap::new()).problems, []);
 }
 
 #[test]
@@ -348,6 +413,7 @@ fn groups_are_renamed_and_deleted_and_their_members_know() {
         matches!(&renamed.groups[..], [GroupChange::Rename(_, name)] if name.as_str() == "Staff")
     );
     assert_eq!(whats(&renamed), [(What::Change, "ann".to_owned())]);
+    assert_eq!(renamed.leaving.users, 1);
     assert_eq!(renamed.steps[0].role, Role::User);
     // An invitation to the console that nobody has accepted is taken back.
     assert_eq!(renamed.steps[0].fields, ["groups", "role", "status"]);

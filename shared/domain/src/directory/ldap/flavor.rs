@@ -83,7 +83,9 @@ impl RootDse {
 
     /// Of the entry that the server gave.
     pub fn of(entry: &Entry) -> Self {
-        let all = |name| entry.texts(name).map(str::to_owned).collect::<Vec<_>>();
+        // The server is a stranger: what it says is shown to people.
+        let shown = |text: &str| text.chars().filter(|c| !c.is_control()).take(200).collect();
+        let all = |name| entry.texts(name).take(100).map(shown).collect::<Vec<String>>();
         let vendor: Vec<_> = ["vendorName", "vendorVersion"]
             .into_iter()
             .filter_map(|name| entry.text(name))
@@ -92,7 +94,7 @@ impl RootDse {
         let vendor = match vendor.as_slice() {
             [] if open_ldap => Some("OpenLDAP".to_owned()),
             [] => None,
-            some => Some(some.join(" ")),
+            some => Some(shown(&some.join(" "))),
         };
         Self {
             vendor,

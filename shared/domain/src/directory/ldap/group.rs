@@ -2,7 +2,9 @@
 
 use super::mapping::{MEMBER_OF, MEMBERS};
 use super::{Dn, Entry, EntryFault, EntryKey, KeyAttribute, Rejected};
+use crate::directory::entry::MOST_MEMBERSHIPS;
 use crate::text::GroupName;
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 
 /// A group.
@@ -43,6 +45,8 @@ pub struct Groups {
     by_member: HashMap<String, Vec<u16>>,
     /// By the group's own key of its name: in which groups it says to be.
     said: HashMap<String, Vec<String>>,
+    /// In which groups each is, itself among them, as bits; made when it is first asked for.
+    above: OnceCell<Vec<Vec<u64>>>,
 }
 
 impl Groups {
@@ -63,7 +67,13 @@ impl Groups {
             self.said.insert(group.dn.clone(), above);
         }
         self.all.push(group);
+        self.above.take();
         Ok(())
+    }
+
+    /// How many names are kept of who is in them.
+    pub fn weight(&self) -> usize {
+        self.by_member.len()
     }
 
     /// All of them.
@@ -71,30 +81,65 @@ impl Groups {
         &self.all
     }
 
-    /// Those that the entry is in, by their keys.
+    /// Those that the entry is in, by their keys; at most [`MOST_MEMBERSHIPS`].
     pub fn of(&self, entry: &Entry) -> BTreeSet<EntryKey> {
-        let mut found = BTreeSet::new();
-        let own = Dn::key_of(entry.dn());
-        let mut open: Vec<usize> = entry
-            .texts(MEMBER_OF)
-            .filter_map(|dn| self.by_dn.get(&Dn::key_of(dn)).copied())
-            .chain(self.listing(&own))
-            .collect();
-        let mut seen: BTreeSet<usize> = open.iter().copied().collect();
-        while let Some(place) = open.pop() {
-            let Some(group) = self.all.get(place) else { continue };
-            found.insert(group.key);
-            let said = self.said.get(&group.dn).into_iter().flatten();
-            let said = said.filter_map(|dn| self.by_dn.get(dn).copied());
-            open.extend(said.chain(self.listing(&group.dn)).filter(|above| seen.insert(*above)));
+        let above = self.above.get_or_init(|| self.closed());
+        let mut bits = vec![0; self.words()];
+        for place in self.direct(&Dn::key_of(entry.dn()), entry.texts(MEMBER_OF).map(Dn::key_of)) {
+            unite(&mut bits, above.get(place).map_or(&[], Vec::as_slice));
         }
-        found
+        let in_it = |place: &usize| is_set(&bits, *place);
+        let groups = (0..self.all.len()).filter(in_it).filter_map(|place| self.all.get(place));
+        groups.map(|group| group.key).take(MOST_MEMBERSHIPS).collect()
+    }
+
+    const fn words(&self) -> usize {
+        self.all.len().div_ceil(64)
+    }
+
+    /// Of whoever has this name and says to be in those.
+    fn direct(&self, dn: &str, said: impl Iterator<Item = String>) -> BTreeSet<usize> {
+        said.filter_map(|dn| self.by_dn.get(&dn).copied()).chain(self.listing(dn)).collect()
+    }
+
+    /// Which groups each group is in, over any number of others (Warshall's algorithm): by bits, as a
+    /// stranger may have put all of them into all.
+    fn closed(&self) -> Vec<Vec<u64>> {
+        let row = |(place, group): (usize, &Group)| {
+            let mut row = vec![0; self.words()];
+            set(&mut row, place);
+            let said = self.said.get(&group.dn).into_iter().flatten().cloned();
+            self.direct(&group.dn, said).into_iter().for_each(|above| set(&mut row, above));
+            row
+        };
+        let mut rows: Vec<Vec<u64>> = self.all.iter().enumerate().map(row).collect();
+        for through in 0..rows.len() {
+            let Some(above) = rows.get(through).cloned() else { continue };
+            for row in rows.iter_mut().filter(|row| is_set(row, through)) {
+                unite(row, &above);
+            }
+        }
+        rows
     }
 
     /// The groups that list whoever has this name.
     fn listing(&self, dn: &str) -> impl Iterator<Item = usize> {
         self.by_member.get(dn).into_iter().flatten().map(|place| usize::from(*place))
     }
+}
+
+fn set(bits: &mut [u64], place: usize) {
+    if let Some(word) = bits.get_mut(place / 64) {
+        *word |= 1 << (place % 64);
+    }
+}
+
+fn is_set(bits: &[u64], place: usize) -> bool {
+    bits.get(place / 64).is_some_and(|word| word >> (place % 64) & 1 == 1)
+}
+
+fn unite(bits: &mut [u64], other: &[u64]) {
+    bits.iter_mut().zip(other).for_each(|(word, other)| *word |= other);
 }
 
 #[cfg(test)]

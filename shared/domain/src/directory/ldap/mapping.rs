@@ -235,7 +235,7 @@ impl Mapping {
 
     /// The attributes of groups that have to be asked for.
     pub fn of_groups(&self) -> Vec<String> {
-        [self.key.name(), "cn"].into_iter().chain(MEMBERS).map(str::to_owned).collect()
+        [self.key.name(), "cn", MEMBER_OF].into_iter().chain(MEMBERS).map(str::to_owned).collect()
     }
 }
 

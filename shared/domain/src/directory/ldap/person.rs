@@ -31,14 +31,16 @@ pub struct Note {
     pub fault: BadText,
 }
 
-/// An entry that cannot be a person or a group. A person that Belfry knows by this key stays as it is: it
-/// has not left the directory.
+/// An entry that cannot be a person or a group. A person that Belfry knows by this key stays as it is, as it
+/// has not left the directory; unless its account is disabled: whoever leaves often loses the address too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     /// Its name in the directory, at most 200 characters.
     pub dn: String,
     /// What it is known by, if that can be told.
     pub key: Option<EntryKey>,
+    /// Whether the account is known to be disabled.
+    pub disabled: bool,
     /// All that is wrong with it.
     pub faults: Vec<EntryFault>,
 }
@@ -50,7 +52,7 @@ impl Rejected {
         faults: impl IntoIterator<Item = EntryFault>,
     ) -> Self {
         let dn = entry.dn().chars().filter(|c| !c.is_control()).take(200).collect();
-        Self { dn, key, faults: faults.into_iter().collect() }
+        Self { dn, key, disabled: false, faults: faults.into_iter().collect() }
     }
 }
 
@@ -132,7 +134,8 @@ impl Reading {
         let (Some(found), Some(email), Some(first_name), Some(last_name), Some(active)) =
             (found_key, email, first_name, last_name, active)
         else {
-            return Err(Rejected::of(entry, key, faults));
+            let disabled = active == Some(false);
+            return Err(Rejected { disabled, ..Rejected::of(entry, key, faults) });
         };
         let mut notes = Vec::new();
         let person = Person {
