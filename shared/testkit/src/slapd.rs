@@ -281,7 +281,9 @@ impl Slapd {
             .stderr(log)
             .spawn()
             .unwrap();
-        while TcpStream::connect((*address, PLAIN_PORT)).is_err() {
+        // It opens one port after the other.
+        let last = if certificates.is_some() { TLS_PORT } else { PLAIN_PORT };
+        while TcpStream::connect((*address, last)).is_err() {
             let ended = child.try_wait().unwrap();
             assert!(ended.is_none(), "{}", fs::read_to_string(folder.join("log")).unwrap());
             std::thread::yield_now();
