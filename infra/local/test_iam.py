@@ -58,7 +58,10 @@ SERVICE = {
     "tags": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "product": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
     "directory": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
-    "directory-sync": {"Logs": "logs:CreateLogStream logs:PutLogEvents"},
+    "directory-sync": {
+        "Logs": "logs:CreateLogStream logs:PutLogEvents",
+        "Rings": "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes",
+    },
     "tagging": {
         "Logs": "logs:CreateLogStream logs:PutLogEvents",
         "Rings": "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes",
