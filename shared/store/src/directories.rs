@@ -275,6 +275,12 @@ impl Place {
         Transaction::new().check(key, "#version = :version", [(":version", number(version))])
     }
 
+    /// Holds as long as a group is as it was looked at.
+    pub fn group_stands(self, group: &DirectoryGroup) -> Transaction {
+        let key = keys::directory_group(self.tenant, self.provider, group.id);
+        Transaction::new().check(key, "#version = :version", [(":version", number(group.version))])
+    }
+
     /// Holds as long as a group is as it was looked at, and says that who is in it changed.
     pub fn members_change(self, group: &DirectoryGroup, now: Timestamp) -> Transaction {
         let key = keys::directory_group(self.tenant, self.provider, group.id);

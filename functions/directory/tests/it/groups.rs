@@ -1,7 +1,12 @@
 //! Groups and who is in them.
 
 use crate::{GROUPS, Office, USERS, error};
+use belfry_domain::account::Role;
+use belfry_domain::directory::entry::{DirectoryGroup, Telling};
 use belfry_domain::text::GroupName;
+use belfry_runtime::directory::tell;
+use belfry_store::directories::Place;
+use belfry_store::keys;
 use serde_json::{Value, json};
 
 /// The ids of a group's members, sorted.
@@ -103,4 +108,48 @@ async fn a_large_group_is_changed_in_parts_and_told_by_the_sweep() {
     assert_eq!(office.delete(GROUPS, &group).await.status, 204);
     let left = office.world.db.dump_of(&format!("T#{}#D#", office.tenant));
     assert!(left.iter().all(|item| !item.to_string().contains(&group)), "nothing is left of it");
+}
+
+#[tokio::test]
+async fn by_a_name_that_a_group_has_no_longer_nobody_becomes_anything() {
+    let office = Office::new().await;
+    let ann = office.made("ann").await;
+    let group = office.group("Staff", &[&ann]).await;
+    let rename = |name: &str| json!([{"op": "replace", "path": "displayName", "value": name}]);
+    assert_eq!(office.patch(GROUPS, &group, rename("Belfry Admins")).await.status, 200);
+    let table = office.world.table();
+    let provider = office.provider.parse().unwrap();
+    let place = Place { tenant: office.tenant, provider };
+    let kept = table.kept::<DirectoryGroup>(place, group.parse().unwrap()).await.unwrap().unwrap();
+    let telling = Telling { request_id: "r".into(), due_at: office.world.now() };
+    let stale = DirectoryGroup { telling: Some(telling), ..kept };
+    assert_eq!(office.patch(GROUPS, &group, rename("Staff")).await.status, 200);
+    let role = async || office.user_at("ann@globex.example").await.unwrap().role;
+    assert_eq!(role().await, Role::User);
+    // A sweep that was held up.
+    let tenant = office.world.get(&keys::tenant(office.tenant)).await.unwrap();
+    let provider = table.provider(office.tenant, provider).await.unwrap().unwrap();
+    let post = office.world.post();
+    tell((&table, &post), (&tenant, &provider), &stale, office.world.now()).await.unwrap();
+    assert_eq!(role().await, Role::User);
+}
+
+#[tokio::test]
+async fn whoever_cannot_be_invited_now_keeps_no_role_for_others() {
+    let office = Office::new().await;
+    let (ann, bob) = (office.made("ann").await, office.made("bob").await);
+    let group = office.group("Desk", &[&bob]).await;
+    let members =
+        |op: &str, id: &str| json!([{"op": op, "path": "members", "value": [{"value": id}]}]);
+    for _ in 0..3 {
+        assert_eq!(office.patch(GROUPS, &group, members("add", &ann)).await.status, 200);
+        let gone = json!([{"op": "remove", "path": format!("members[value eq \"{ann}\"]")}]);
+        assert_eq!(office.patch(GROUPS, &group, gone).await.status, 200);
+    }
+    // In one request the one goes and the other, who was invited too often, comes.
+    let body = json!({"displayName": "Desk", "members": [{"value": ann}]});
+    assert_eq!(error(&office.put(GROUPS, &group, body).await).0, 429);
+    let role =
+        async |name: &str| office.user_at(&format!("{name}@globex.example")).await.unwrap().role;
+    assert_eq!((role("ann").await, role("bob").await), (Role::User, Role::User));
 }

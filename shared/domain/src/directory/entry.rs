@@ -7,6 +7,7 @@ use crate::id::{GroupId, IdentityProviderId, TenantId, UserId};
 use crate::scim::ScimError;
 use crate::scim::resource::Resource;
 use crate::scim::schema::ResourceKind;
+use crate::tag::work::LEASE;
 use crate::text::GroupName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -149,6 +150,14 @@ impl DirectoryGroup {
     #[must_use]
     pub fn changed(&self, now: Timestamp) -> Self {
         Self { modified_at: now, version: self.version.saturating_add(1), ..self.clone() }
+    }
+
+    /// Its members are told later.
+    #[must_use]
+    pub fn postponed(&self, now: Timestamp) -> Self {
+        let due_at = now.checked_add(LEASE).unwrap_or(now);
+        let telling = self.telling.clone().map(|telling| Telling { due_at, ..telling });
+        Self { telling, ..self.clone() }
     }
 }
 

@@ -220,9 +220,11 @@ impl Registrar<'_> {
         let itself = before != Some(&after);
         let mut own = if itself { place.writes(before, Some(&after))? } else { Transaction::new() };
         let mut first = itself;
-        let moves = added.iter().map(|id| (*id, true));
+        // Who goes, goes first: nobody's invitation stands in the way of taking a role.
+        let moves = removed.iter().map(|id| (*id, false));
         let moves: Vec<_> =
-            moves.chain(removed.iter().map(|id| (*id, false))).take(MOST_MEMBER_CHANGES).collect();
+            moves.chain(added.iter().map(|id| (*id, true))).take(MOST_MEMBER_CHANGES).collect();
+        let mut held = None;
         let mut batch = Batch::default();
         for portion in moves.chunks(PORTION) {
             let ids: Vec<_> = portion.iter().map(|(id, _)| *id).collect();
@@ -248,7 +250,14 @@ impl Registrar<'_> {
             let known = self.known(&nexts, Some((after.id, Some(&after.name)))).await?;
             for (entry, next, joins) in changed {
                 let id = entry.id;
-                let step = self.lenient_step(&entry, next, &known).await?;
+                let step = match self.lenient_step(&entry, next, &known).await {
+                    // Who cannot be invited now keeps nobody else.
+                    Err(error @ Failed::NotNow(_)) if before.is_some() => {
+                        held = Some(error);
+                        continue;
+                    }
+                    step => step?,
+                };
                 if !batch.has_room(&step) {
                     if !self.flush(grant, (&after, first), own, &mut batch).await? {
                         return Ok(false);
@@ -262,10 +271,11 @@ impl Registrar<'_> {
                 );
             }
         }
-        if first || !batch.steps.is_empty() {
-            return self.flush(grant, (&after, first), own, &mut batch).await;
+        let rest = first || !batch.steps.is_empty();
+        if rest && !self.flush(grant, (&after, first), own, &mut batch).await? {
+            return Ok(false);
         }
-        Ok(true)
+        held.map_or(Ok(true), Err)
     }
 
     async fn flush(
@@ -297,10 +307,15 @@ impl Registrar<'_> {
         let place = self.place();
         let name: Option<&GroupName> = (!group.deleted).then_some(&group.name);
         let members = self.table.group_members(place, group.id).await?;
+        let mut all = members.len() <= most;
         for portion in members.chunks(PORTION).take(most.div_ceil(PORTION)) {
-            self.tell_portion(grant, group, name, portion).await?;
+            match self.tell_portion(grant, group, name, portion).await? {
+                Some(told) => all &= told,
+                // It changed again meanwhile, and who changed it tells.
+                None => return Ok(Told::All),
+            }
         }
-        if members.len() > most {
+        if !all {
             return Ok(Told::Some);
         }
         let entropy = self.post.entropy.as_ref();
@@ -311,15 +326,22 @@ impl Registrar<'_> {
         Ok(Told::All)
     }
 
+    /// Whether all of these know: not who would be invited by it, and cannot be now. None when the group
+    /// is another one by then.
     async fn tell_portion(
         &self,
         grant: &Grant,
         group: &DirectoryGroup,
         name: Option<&GroupName>,
         portion: &[UserId],
-    ) -> Result<(), Failed> {
+    ) -> Result<Option<bool>, Failed> {
         let place = self.place();
         for _ in 0..LOOKS {
+            let present = self.table.kept::<DirectoryGroup>(place, group.id).await?;
+            if present.is_none_or(|present| present.version != group.version) {
+                return Ok(None);
+            }
+            let mut missed = false;
             let entries = self.table.kept_by_id::<DirectoryUser>(place, portion).await?;
             let next = |entry: &DirectoryUser| {
                 let mut next = entry.clone();
@@ -333,7 +355,13 @@ impl Registrar<'_> {
             let mut batch = Batch::default();
             let mut all = true;
             for (entry, next) in entries.iter().zip(nexts) {
-                let step = self.lenient_step(entry, next, &known).await?;
+                let step = match self.lenient_step(entry, next, &known).await {
+                    Err(Failed::NotNow(_)) => {
+                        missed = true;
+                        continue;
+                    }
+                    step => step?,
+                };
                 if step.is_nothing() {
                     continue;
                 }
@@ -346,11 +374,11 @@ impl Registrar<'_> {
                 all &= self.told(grant, group, &mut batch).await?;
             }
             if all {
-                if group.deleted {
+                if group.deleted && !missed {
                     let members = portion.iter().map(|member| (group.id, *member));
                     self.table.forget_members(place, members).await?;
                 }
-                return Ok(());
+                return Ok(Some(!missed));
             }
         }
         Err(Failed::Busy)
@@ -364,7 +392,9 @@ impl Registrar<'_> {
     ) -> Result<bool, Failed> {
         let Batch { steps, .. } = std::mem::take(batch);
         let entry = about(group).set("name", group.name.as_str()).set("members", steps.len());
-        faster(self.commit((grant, &entry), &steps, Transaction::new()).await)
+        // By a name that it has no longer nobody becomes anything.
+        let stands = self.place().group_stands(group);
+        faster(self.commit((grant, &entry), &steps, stands).await)
     }
 }
 
@@ -421,5 +451,12 @@ pub async fn tell(
 ) -> Result<(), Failed> {
     let Some(grant) = tell_members(group) else { return Ok(()) };
     let registrar = Registrar::new(table, post, (tenant, provider), now);
-    registrar.tell(&grant, group, usize::MAX).await.map(drop)
+    let told = registrar.tell(&grant, group, usize::MAX).await;
+    if matches!(told, Ok(Told::All)) {
+        return Ok(());
+    }
+    // Later again: it keeps no other group from its turn.
+    let postponed = group.postponed(now);
+    table.keep_group(registrar.place(), group, Some(&postponed), post.entropy.as_ref()).await?;
+    told.map(drop)
 }

@@ -10,6 +10,7 @@ use belfry_domain::directory::provider::{Provider, Task};
 use belfry_domain::id::{IdentityProviderId, SyncId, TenantId};
 use belfry_domain::policy::{Grant, carry_on_directory};
 use belfry_domain::ports::Clock;
+use belfry_store::directories::Place;
 use belfry_store::{StoreError, Table};
 use std::sync::Arc;
 
@@ -116,10 +117,14 @@ impl Worker<'_> {
     }
 
     async fn tell(&self, group: Result<DirectoryGroup, StoreError>) -> Result<(), Failed> {
-        let group = group?;
-        let Some((tenant, provider)) = self.present(group.tenant, group.provider).await? else {
+        let due = group?;
+        let Some((tenant, provider)) = self.present(due.tenant, due.provider).await? else {
             return Ok(());
         };
+        // As it is now: the index may be behind, and it may have waited.
+        let place = Place { tenant: due.tenant, provider: due.provider };
+        let group = self.table.kept::<DirectoryGroup>(place, due.id).await?;
+        let Some(group) = group.filter(|group| group.telling.is_some()) else { return Ok(()) };
         let now = self.clock.now();
         tell((self.table, self.post), (&tenant, &provider), &group, now).await
     }

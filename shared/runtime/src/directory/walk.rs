@@ -117,8 +117,8 @@ impl Registrar<'_> {
                 };
                 let step = match step {
                     Ok(step) => step,
-                    // One who cannot be as the directory says keeps nobody else from it.
-                    Err(Failed::Conflict(_) | Failed::Scim(_)) => continue,
+                    // One who cannot be as the directory says, or be invited now, keeps nobody else.
+                    Err(Failed::Conflict(_) | Failed::Scim(_) | Failed::NotNow(_)) => continue,
                     Err(error) => return Err(error),
                 };
                 if step.is_nothing() {
