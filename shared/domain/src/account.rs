@@ -310,7 +310,7 @@ pub struct User {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<GroupName>,
     /// Whether an administrator chose its role, so that its directory's groups do not change it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub role_pinned: bool,
     /// Hash of the one link that accepts the invitation; a new link replaces it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

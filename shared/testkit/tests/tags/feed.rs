@@ -93,7 +93,7 @@ impl Product {
             let own = |name: &str| m.item[name].clone();
             let view = json!({"id": m.id, "email": own("email"), "first_name": own("first_name"),
                 "last_name": own("last_name"), "role": own("role"), "status": own("status"),
-                "source": own("source"), "attributes": given(&m.item["attributes"]),
+                "source": own("source"), "attributes": given(&m.item["attributes"]), "groups": [],
                 "tags": tags(&m.marks)});
             (m.id.clone(), view)
         };
