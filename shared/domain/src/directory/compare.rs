@@ -77,6 +77,17 @@ impl What {
             Self::Replace => "replace",
         }
     }
+
+    /// Where such users are counted.
+    pub const fn count(self, counts: &mut Counts) -> &mut u32 {
+        match self {
+            Self::Create => &mut counts.created,
+            Self::Adopt => &mut counts.adopted,
+            Self::Change => &mut counts.changed,
+            Self::Deactivate => &mut counts.deactivated,
+            Self::Replace => &mut counts.replaced,
+        }
+    }
 }
 
 /// One user who is not as the directory says.
@@ -88,7 +99,7 @@ pub struct Planned {
     pub key: EntryKey,
     /// As the directory had it.
     pub before: Option<DirectoryUser>,
-    /// As the directory has it.
+    /// As the directory has it; its groups stand beside.
     pub person: Person,
     /// In which groups.
     pub groups: BTreeSet<EntryKey>,
@@ -303,15 +314,7 @@ impl Plan {
             What::Deactivate | What::Replace => was.is_some(),
         };
         self.leaving.users += u32::from(leaves);
-        let counts = &mut self.counts;
-        let count = match step.what {
-            What::Create => &mut counts.created,
-            What::Adopt => &mut counts.adopted,
-            What::Change => &mut counts.changed,
-            What::Deactivate => &mut counts.deactivated,
-            What::Replace => &mut counts.replaced,
-        };
-        *count += 1;
+        *step.what.count(&mut self.counts) += 1;
         self.steps.push(step);
     }
 

@@ -419,11 +419,7 @@ impl Run<'_> {
             },
             Clone::clone,
         );
-        let person = belfry_domain::directory::person::Person {
-            groups: BTreeSet::new(),
-            ..one.person.clone()
-        };
-        let said = Said::Entry { key: one.key, person: Box::new(person) };
+        let said = Said::Entry { key: one.key, person: Box::new(one.person.clone()) };
         let groups = one.groups.iter().filter_map(|key| self.ids.get(key).copied()).collect();
         if before.is_some() && base.said == said && base.groups == groups {
             return base;
@@ -463,16 +459,9 @@ impl Run<'_> {
 
     /// Notes that one of those that were planned could not be.
     fn failed(&mut self, what: What, problem: Problem) {
-        let counts = &mut self.counts;
-        let count = match what {
-            What::Create => &mut counts.created,
-            What::Adopt => &mut counts.adopted,
-            What::Change => &mut counts.changed,
-            What::Deactivate => &mut counts.deactivated,
-            What::Replace => &mut counts.replaced,
-        };
+        let count = what.count(&mut self.counts);
         *count = count.saturating_sub(1);
-        counts.conflicts += 1;
+        self.counts.conflicts += 1;
         if self.problems.len() < MOST_PROBLEMS {
             self.problems.push(problem);
         }
